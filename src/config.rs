@@ -1,0 +1,207 @@
+//! [`Config`]: every limit and every wait, in one place, each finite by default.
+//!
+//! A limit that is not here does not exist: lower floors have no hidden ones. The three constants
+//! at the end are rhythms, not limits; they are no one's to set because no game could tell.
+
+use std::time::Duration;
+
+/// The limits and waits of a [`Server`](crate::Server) or [`Client`](crate::Client).
+///
+/// The defaults suit a game of some hundred players. Each field can be set by the method of the
+/// same name:
+///
+/// ```
+/// use std::time::Duration;
+/// use hexapod::{Config, Server};
+///
+/// let config = Config::new().max_peers(16).frame_timeout(Duration::from_secs(5));
+/// let server = Server::<()>::with_config(config);
+/// # let _ = server;
+/// ```
+///
+/// **Memory in the worst case.** Hostile peers can make a server hold, beside what the game itself
+/// keeps, at most `max_peers` × (`max_frame_len` + 64 KiB + `max_outbound`) bytes. The first part
+/// needs bytes that a peer has really sent, the last needs a game that talks to a peer that does
+/// not read. 256 peers that do their worst against the defaults: 1.3 GiB.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// The longest frame, in bytes of payload, that is sent or accepted. Default: 1 MiB.
+    ///
+    /// A peer that announces a longer one is disconnected when its header is read, before anything
+    /// is stored. At most 4,294,967,295, which is what the header of a frame can say.
+    pub max_frame_len: usize,
+    /// How deep arrays and maps may nest in a message that is sent or accepted. Default: 32.
+    ///
+    /// The message itself is depth 1. Values above 128 count as 128: decoding recurses, and 128
+    /// levels fit in a thread's stack of 64 KiB.
+    pub max_depth: usize,
+    /// How many values a message may hold that is sent or accepted. Default: 65,536.
+    ///
+    /// Each key, each value, and each array or map itself counts one. The bound keeps a message
+    /// made of many tiny values from costing far more than its bytes: read into a
+    /// [`Value`](crate::Value), one value takes 32 bytes, so the default allows 2 MiB.
+    pub max_elements: usize,
+    /// How many peers a server has at most, over all listeners. Default: 256.
+    ///
+    /// One more is closed at once. Each peer takes a file descriptor, and as many again may be
+    /// taken for at most `flush_timeout` by connections that are being closed.
+    pub max_peers: usize,
+    /// How many peers may come from one IP address. Default: 64.
+    ///
+    /// An IPv6 address counts by its first 64 bits, which is what one household has.
+    pub max_peers_per_address: usize,
+    /// How many bytes may wait to be sent to one peer. Default: 4 MiB.
+    ///
+    /// A peer that reads too slowly to stay below is disconnected with
+    /// [`DisconnectReason::SlowConsumer`](crate::DisconnectReason::SlowConsumer). A client keeps no
+    /// more than this of what it sends before the connection is up. Values below one whole frame
+    /// count as one whole frame.
+    pub max_outbound: usize,
+    /// How many messages of one peer are handled in one pump. Default: 1,024.
+    ///
+    /// The rest waits for the next pump, so that no peer can hold up the others.
+    pub messages_per_pump: usize,
+    /// How many bytes of one peer are read in one pump. Default: 256 KiB.
+    ///
+    /// Reading stops when the bound is reached or passed, and a single read takes up to 64 KiB.
+    pub bytes_per_pump: usize,
+    /// How many connections one listener accepts in one pump. Default: 512.
+    ///
+    /// The system keeps up to 128 that wait to be accepted, and drops what comes beyond for a
+    /// second; so a pump accepts until none is waiting, or this many.
+    pub accepts_per_pump: usize,
+    /// How long a client tries to connect: look-up of the name and all addresses together.
+    /// Default: 10 s.
+    pub connect_timeout: Duration,
+    /// How long a client waits for the server's greeting once it is connected. Default: 10 s.
+    pub handshake_timeout: Duration,
+    /// How long a frame may take from its first byte to its last. Default: 30 s.
+    ///
+    /// It ends peers that send a byte now and then only to stay. With the default, a frame of
+    /// 1 MiB needs a link of 35 KB/s.
+    pub frame_timeout: Duration,
+    /// How long a peer may be silent that never said whether it can answer a heartbeat.
+    /// Default: 4 h.
+    ///
+    /// Long, because a player of an old client may just be reading.
+    pub plain_idle_timeout: Duration,
+    /// How long a connection that is being closed may take to deliver what is still waiting to be
+    /// sent. Default: 5 s.
+    pub flush_timeout: Duration,
+    /// Whether to keep silent on standard error. Default: `false`.
+    ///
+    /// A fault for which no [`on_error`](crate::Server::on_error) is registered, and an action
+    /// without a handler, are reported on standard error: the first of each kind and action, and
+    /// at most 64 in all.
+    pub quiet: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            max_frame_len: 1 << 20,
+            max_depth: 32,
+            max_elements: 1 << 16,
+            max_peers: 256,
+            max_peers_per_address: 64,
+            max_outbound: 4 << 20,
+            messages_per_pump: 1024,
+            bytes_per_pump: 256 << 10,
+            accepts_per_pump: 512,
+            connect_timeout: Duration::from_secs(10),
+            handshake_timeout: Duration::from_secs(10),
+            frame_timeout: Duration::from_secs(30),
+            plain_idle_timeout: Duration::from_secs(4 * 3600),
+            flush_timeout: Duration::from_secs(5),
+            quiet: false,
+        }
+    }
+}
+
+/// A chaining setter for each field, of the field's name.
+macro_rules! setters {
+    ($($field:ident: $type:ty),* $(,)?) => {
+        impl Config {
+            /// The defaults, as [`Config::default`] gives them.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
+                #[must_use]
+                pub fn $field(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    max_frame_len: usize,
+    max_depth: usize,
+    max_elements: usize,
+    max_peers: usize,
+    max_peers_per_address: usize,
+    max_outbound: usize,
+    messages_per_pump: usize,
+    bytes_per_pump: usize,
+    accepts_per_pump: usize,
+    connect_timeout: Duration,
+    handshake_timeout: Duration,
+    frame_timeout: Duration,
+    plain_idle_timeout: Duration,
+    flush_timeout: Duration,
+    quiet: bool,
+}
+
+/// The part of the limits that a decoder needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) depth: usize,
+    pub(crate) elements: usize,
+}
+
+impl Config {
+    pub(crate) fn limits(&self) -> Limits {
+        Limits { depth: self.max_depth.min(DEEPEST), elements: self.max_elements }
+    }
+
+    /// The longest payload, within what a header can say.
+    pub(crate) fn frame_len(&self) -> usize {
+        self.max_frame_len.min(u32::MAX as usize)
+    }
+
+    /// The bound on a peer's outbound bytes: at least one whole frame with its header fits.
+    pub(crate) fn outbound(&self) -> usize {
+        self.max_outbound.max(self.frame_len().saturating_add(16))
+    }
+}
+
+/// Decoders recurse, so depth has a bound that no configuration lifts.
+pub(crate) const DEEPEST: usize = 128;
+
+/// The read buffer of an endpoint: what one read can take. Larger gains nothing on loopback.
+pub(crate) const READ_BUFFER: usize = 64 << 10;
+
+/// Storage that empty rings have given back, kept per listener for the next burst.
+pub(crate) const SPARE_RINGS: usize = 1 << 20;
+
+/// A socket is *quiet* that has given nothing for this long; it is then read only once per
+/// [`QUIET_PERIOD`], as is the listener. At 60 pumps a second neither skips anything.
+pub(crate) const QUIET_AFTER: Duration = Duration::from_millis(100);
+pub(crate) const QUIET_PERIOD: Duration = Duration::from_millis(1);
+
+/// A longer gap between two pumps is a pause (a debugger, a suspended laptop): what has been going
+/// on meanwhile is read before frames are judged late.
+pub(crate) const PAUSE: Duration = Duration::from_secs(5);
+
+/// After an error of `accept` (no descriptors left, say) the listener rests this long.
+pub(crate) const ACCEPT_REST: Duration = Duration::from_millis(100);
+
+/// Buffers of sent messages that a thread keeps for the next ones: how many, and how large at most.
+pub(crate) const SPARE_MESSAGES: usize = 32;
+pub(crate) const SPARE_MESSAGE_LEN: usize = 16 << 10;

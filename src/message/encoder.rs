@@ -1,0 +1,319 @@
+//! [`Encoder`]: writes values as canonical MessagePack, each in its smallest form.
+//!
+//! It counts what it writes, so a type that encodes itself wrongly (nothing, or two values where one
+//! belongs) makes an error and never broken bytes. The first error stays; what is written after it
+//! is thrown away.
+
+use thiserror::Error;
+
+use super::IntoValue;
+use crate::config::DEEPEST;
+use crate::msgpack::{self, NotExpressible};
+use crate::value::Timestamp;
+
+/// Why a message cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// An integer beyond 64 bits.
+    #[error("the integer {value} is not within -2^63 … 2^64 - 1")]
+    IntegerRange {
+        /// The integer; cut to 128 bits.
+        value: i128,
+    },
+    /// A timestamp whose nanoseconds are a second or more.
+    #[error("a timestamp has at most 999999999 nanoseconds, not {nanoseconds}")]
+    TimestampRange {
+        /// What it has.
+        nanoseconds: u32,
+    },
+    /// A text, array, map or run of bytes of 4 GiB or more.
+    #[error("a value is longer than 4 GiB")]
+    TooLong,
+    /// More than 128 levels of arrays and maps.
+    #[error("arrays and maps nest deeper than {DEEPEST}")]
+    TooDeep,
+    /// A map with an array or a map as a key.
+    #[error("the key of a map is an array or a map")]
+    ContainerKey,
+    /// An [`IntoValue`] wrote no value, or more than one.
+    #[error("a type's IntoValue::encode wrote {values} values where one belongs")]
+    NotOneValue {
+        /// How many it wrote.
+        values: usize,
+    },
+    /// A field of the name `action`, which is the message's own.
+    #[error("a field cannot be named \"action\": that is the first argument of msg!")]
+    ActionField,
+}
+
+/// Writes values; an [`IntoValue`] is given one to write itself.
+#[derive(Debug, Default)]
+pub struct Encoder {
+    out: Vec<u8>,
+    /// How many containers are open, and how many were at most.
+    depth: usize,
+    deepest: usize,
+    /// Values written in all, and in the innermost open container.
+    elements: usize,
+    written: usize,
+    error: Option<EncodeError>,
+}
+
+/// Writes the pairs of a map: what [`Encoder::map`] hands out.
+#[derive(Debug)]
+pub struct MapEncoder<'e>(&'e mut Encoder);
+
+impl Encoder {
+    /// Writes nil: Python's `None`.
+    pub fn nil(&mut self) {
+        self.put(|out| {
+            msgpack::write_nil(out);
+            Ok(())
+        });
+    }
+
+    /// Writes a truth value.
+    pub fn bool(&mut self, bool: bool) {
+        self.put(|out| {
+            msgpack::write_bool(out, bool);
+            Ok(())
+        });
+    }
+
+    /// Writes an integer, which must be within −2⁶³ … 2⁶⁴ − 1.
+    pub fn int(&mut self, int: i128) {
+        self.put(|out| {
+            msgpack::write_i128(out, int)
+                .map_err(|NotExpressible| EncodeError::IntegerRange { value: int })
+        });
+    }
+
+    /// Writes a 32-bit float.
+    pub fn f32(&mut self, float: f32) {
+        self.put(|out| {
+            msgpack::write_f32(out, float);
+            Ok(())
+        });
+    }
+
+    /// Writes a 64-bit float.
+    pub fn f64(&mut self, float: f64) {
+        self.put(|out| {
+            msgpack::write_f64(out, float);
+            Ok(())
+        });
+    }
+
+    /// Writes a text.
+    pub fn str(&mut self, text: &str) {
+        self.put(|out| msgpack::write_str(out, text).map_err(too_long));
+    }
+
+    /// Writes bytes.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.put(|out| msgpack::write_bytes(out, bytes).map_err(too_long));
+    }
+
+    /// Writes an extension.
+    pub fn ext(&mut self, kind: i8, bytes: &[u8]) {
+        self.put(|out| msgpack::write_ext(out, kind, bytes).map_err(too_long));
+    }
+
+    /// Writes a point in time.
+    pub fn timestamp(&mut self, time: Timestamp) {
+        self.put(|out| {
+            msgpack::write_timestamp(out, time).map_err(|NotExpressible| {
+                EncodeError::TimestampRange { nanoseconds: time.nanoseconds }
+            })
+        });
+    }
+
+    /// Writes an array of whatever values the closure writes.
+    ///
+    /// ```
+    /// # use hexapod::{Encoder, IntoValue};
+    /// # struct Board { squares: [[u8; 8]; 8], turn: u32 }
+    /// impl IntoValue for Board {
+    ///     fn encode(&self, out: &mut Encoder) {
+    ///         out.array(|items| {
+    ///             items.value(&self.turn);
+    ///             items.value(&self.squares);
+    ///         });
+    ///     }
+    /// }
+    /// ```
+    pub fn array(&mut self, fill: impl FnOnce(&mut Self)) {
+        let at = self.out.len();
+        if let Some(len) = self.container(fill) {
+            self.check(|out| msgpack::head_array(out, at, len).map_err(too_long));
+        }
+    }
+
+    /// Writes a map of whatever pairs the closure writes.
+    ///
+    /// ```
+    /// # use hexapod::{Encoder, IntoValue};
+    /// # struct Player { name: String, hp: u32 }
+    /// impl IntoValue for Player {
+    ///     fn encode(&self, out: &mut Encoder) {
+    ///         out.map(|map| {
+    ///             map.entry("name", &self.name);
+    ///             map.entry("hp", &self.hp);
+    ///         });
+    ///     }
+    /// }
+    /// ```
+    pub fn map(&mut self, fill: impl FnOnce(&mut MapEncoder<'_>)) {
+        let at = self.out.len();
+        if let Some(len) = self.container(|out| fill(&mut MapEncoder(out))) {
+            self.check(|out| msgpack::head_map(out, at, len / 2).map_err(too_long));
+        }
+    }
+
+    /// Writes any one value.
+    pub fn value(&mut self, value: &(impl IntoValue + ?Sized)) {
+        let before = self.written;
+        value.encode(self);
+        let values = self.written - before;
+        if values != 1 {
+            self.error.get_or_insert(EncodeError::NotOneValue { values });
+        }
+    }
+
+    /// Writes an array whose length is known, which saves moving its values.
+    pub(crate) fn items<'i, T: IntoValue + 'i>(
+        &mut self,
+        len: usize,
+        items: impl Iterator<Item = &'i T>,
+    ) {
+        self.check(|out| msgpack::write_array_len(out, len).map_err(too_long));
+        self.container(|out| items.for_each(|item| out.value(item)));
+    }
+
+    /// Writes a map whose length is known, which saves moving its pairs.
+    pub(crate) fn pairs<'i, K: IntoValue + 'i, V: IntoValue + 'i>(
+        &mut self,
+        len: usize,
+        pairs: impl Iterator<Item = (&'i K, &'i V)>,
+    ) {
+        self.check(|out| msgpack::write_map_len(out, len).map_err(too_long));
+        self.container(|out| pairs.for_each(|(key, value)| MapEncoder(out).pair(key, value)));
+    }
+
+    /// Counts a container and gives what it holds; `None` if an error came up.
+    fn container(&mut self, fill: impl FnOnce(&mut Self)) -> Option<usize> {
+        self.elements += 1;
+        let outside = std::mem::take(&mut self.written);
+        self.depth += 1;
+        self.deepest = self.deepest.max(self.depth);
+        if self.depth > DEEPEST {
+            self.error.get_or_insert(EncodeError::TooDeep);
+        }
+        // After an error nothing is written, so not even a bottomless type is followed further.
+        if self.error.is_none() {
+            fill(self);
+        }
+        self.depth -= 1;
+        let inside = std::mem::replace(&mut self.written, outside + 1);
+        self.error.is_none().then_some(inside)
+    }
+
+    fn put(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>) {
+        self.elements += 1;
+        self.written += 1;
+        self.check(write);
+    }
+
+    fn check(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>) {
+        if self.error.is_none() {
+            self.error = write(&mut self.out).err();
+        }
+    }
+}
+
+/// What [`Outgoing`](super::Outgoing) needs: it stands on an encoder that is inside the one map.
+impl Encoder {
+    /// Starts a message: the head of a map of this many pairs, to be written by [`Encoder::pair`].
+    pub(super) fn message(mut out: Vec<u8>, pairs: usize) -> Self {
+        out.clear();
+        let error = msgpack::write_map_len(&mut out, pairs).map_err(too_long).err();
+        Self { out, depth: 1, deepest: 1, elements: 1, written: 0, error }
+    }
+
+    /// Writes values into a buffer, outside of any message.
+    pub(super) fn writing_to(mut out: Vec<u8>) -> Self {
+        out.clear();
+        Self { out, ..Self::default() }
+    }
+
+    /// A message that is there already, with its number of values and its depth.
+    pub(super) fn copied(mut out: Vec<u8>, bytes: &[u8], elements: usize, deepest: usize) -> Self {
+        out.clear();
+        out.extend_from_slice(bytes);
+        Self { out, depth: 1, deepest, elements, written: 0, error: None }
+    }
+
+    /// Writes a pair into the map that is open.
+    pub(super) fn pair(
+        &mut self,
+        key: &(impl IntoValue + ?Sized),
+        value: &(impl IntoValue + ?Sized),
+    ) {
+        MapEncoder(self).pair(key, value);
+    }
+
+    /// Says that the message's map has more pairs than its head says; tells by how many bytes
+    /// everything behind the head has moved.
+    pub(super) fn set_message_len(&mut self, from: usize, to: usize) -> usize {
+        self.check(|out| msgpack::change_map_len(out, from, to).map_err(too_long));
+        msgpack::map_head_len(to) - msgpack::map_head_len(from)
+    }
+
+    pub(super) fn fail(&mut self, error: EncodeError) {
+        self.error.get_or_insert(error);
+    }
+
+    pub(super) fn bytes_so_far(&self) -> &[u8] {
+        &self.out
+    }
+
+    pub(super) fn error(&self) -> Option<EncodeError> {
+        self.error
+    }
+
+    /// How many values were written, and how deep they nest.
+    pub(super) fn measure(&self) -> (usize, usize) {
+        (self.elements, self.deepest)
+    }
+
+    pub(super) fn into_buffer(self) -> Vec<u8> {
+        self.out
+    }
+}
+
+impl MapEncoder<'_> {
+    /// Writes a pair. The key may be any value but an array or a map.
+    pub fn entry(
+        &mut self,
+        key: &(impl IntoValue + ?Sized),
+        value: &(impl IntoValue + ?Sized),
+    ) -> &mut Self {
+        self.pair(key, value);
+        self
+    }
+
+    fn pair(&mut self, key: &(impl IntoValue + ?Sized), value: &(impl IntoValue + ?Sized)) {
+        let deepest = std::mem::replace(&mut self.0.deepest, self.0.depth);
+        self.0.value(key);
+        if self.0.deepest > self.0.depth {
+            self.0.fail(EncodeError::ContainerKey);
+        }
+        self.0.deepest = deepest;
+        self.0.value(value);
+    }
+}
+
+fn too_long(NotExpressible: NotExpressible) -> EncodeError {
+    EncodeError::TooLong
+}

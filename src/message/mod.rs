@@ -1,0 +1,187 @@
+//! Messages: what a game says and hears.
+//!
+//! ```text
+//! msg!("move", x: 1.5)  ──>  Outgoing  ── canonical bytes ──>  Message  ──>  msg.get::<f32>("x")
+//!                 IntoValue, Encoder                   Index, ValueRef, FromValue
+//! ```
+//!
+//! Inside hexapod a message is always *canonical*: a MessagePack map with a text under `"action"`.
+//! A [`Message`] is a view of such bytes with an index of its fields; nothing is copied. Whether
+//! bytes are a message is decided once, in [`Message::read`].
+//!
+//! This floor knows nothing of frames, sockets or peers.
+
+mod encoder;
+mod from_value;
+mod index;
+mod into_value;
+mod macros;
+mod outgoing;
+mod value_error;
+mod value_ref;
+
+use std::fmt;
+
+use thiserror::Error;
+
+pub use encoder::{EncodeError, Encoder, MapEncoder};
+pub use from_value::FromValue;
+pub(crate) use index::Index;
+pub use into_value::IntoValue;
+#[doc(hidden)]
+pub use macros::key_text;
+pub use outgoing::{FieldKey, Outgoing};
+pub use value_error::ValueError;
+pub use value_ref::{ArrayRef, MapRef, ValueRef};
+
+use crate::config::Limits;
+use crate::msgpack::DecodeError;
+use crate::value::Value;
+
+/// The key under which a message has its action.
+pub(crate) const ACTION: &str = "action";
+
+/// Actions that begin with this belong to the library.
+pub(crate) const RESERVED: char = '$';
+
+/// A message that has arrived, as a handler sees it.
+///
+/// ```
+/// # use hexapod::{HandlerError, Message};
+/// fn on_move(msg: &Message<'_>) -> Result<(), HandlerError> {
+///     let x: f32 = msg.get("x")?;
+///     let name = msg.get::<Option<&str>>("name")?.unwrap_or("nobody");
+///     let path: Vec<(i32, i32)> = msg.get("path")?;
+/// #   let _ = (x, name, path);
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone, Copy)]
+pub struct Message<'m> {
+    bytes: &'m [u8],
+    index: &'m Index,
+    action: &'m str,
+}
+
+/// Why a well-formed value is not a message. It hurts nobody: the value is reported and left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum MessageError {
+    /// The value is not a map.
+    #[error("{found} is no message: a message is a map with a text under \"action\"")]
+    NotAMap {
+        /// What it is instead, with its article: "an array", say.
+        found: &'static str,
+    },
+    /// The map has no key `"action"`.
+    #[error("a map without \"action\" is no message")]
+    NoAction,
+    /// What stands under `"action"` is not a text.
+    #[error("a message's \"action\" is a text, not {found}")]
+    ActionNotText {
+        /// What it is instead, with its article: "an integer", say.
+        found: &'static str,
+    },
+    /// The key `"action"` occurs more than once, so readers could disagree on which counts.
+    #[error("the map has \"action\" more than once")]
+    TwoActions,
+    /// The value holds something that cannot be written.
+    #[error(transparent)]
+    NotExpressible(EncodeError),
+}
+
+/// Why bytes are not a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ReadError {
+    /// The bytes are broken: the connection cannot go on.
+    Malformed(DecodeError),
+    /// The bytes are good, but they are no message: this one is left out.
+    NotAMessage(MessageError),
+}
+
+impl<'m> Message<'m> {
+    /// Checks bytes that came from outside and indexes their fields.
+    pub(crate) fn read(
+        bytes: &'m [u8],
+        index: &'m mut Index,
+        limits: Limits,
+    ) -> Result<Self, ReadError> {
+        index.read(bytes, limits)?;
+        let index = &*index;
+        let action = index.action(bytes).ok_or(ReadError::NotAMessage(MessageError::NoAction))?;
+        Ok(Self { bytes, index, action })
+    }
+
+    /// The action: what the message is about.
+    pub fn action(&self) -> &'m str {
+        self.action
+    }
+
+    /// Reads a field.
+    ///
+    /// The type decides what is accepted: see [`FromValue`]. Text and bytes can be borrowed from
+    /// the message, as `&str` and `&[u8]`. An `Option` is `None` where the field is missing or nil.
+    /// Should a key occur twice, the last one counts.
+    ///
+    /// # Errors
+    ///
+    /// If the field is missing, has another type, or does not fit. The error names action and
+    /// field, what was wanted and what was found.
+    pub fn get<T: FromValue<'m>>(&self, key: &str) -> Result<T, ValueError> {
+        let read = match self.field(key) {
+            Some(value) => T::from_value(value),
+            None => T::from_missing().ok_or_else(|| ValueError::missing(self.keys())),
+        };
+        read.map_err(|error| error.at_key(key).of_action(self.action))
+    }
+
+    /// The value of a field as it is, if there is one.
+    pub fn field(&self, key: &str) -> Option<ValueRef<'m>> {
+        let at = self.index.find(self.bytes, key)?;
+        ValueRef::at(self.bytes, at)
+    }
+
+    /// The whole message as a map: every key and value, `"action"` included.
+    pub fn fields(&self) -> MapRef<'m> {
+        match ValueRef::at(self.bytes, 0) {
+            Some(ValueRef::Map(map)) => map,
+            _ => MapRef::EMPTY,
+        }
+    }
+
+    /// Reads the whole message as one value: a map type, or a type of your own.
+    ///
+    /// # Errors
+    ///
+    /// If the type does not accept this map.
+    pub fn read_as<T: FromValue<'m>>(&self) -> Result<T, ValueError> {
+        T::from_value(ValueRef::Map(self.fields())).map_err(|error| error.of_action(self.action))
+    }
+
+    /// The whole message as an owned tree.
+    pub fn to_value(&self) -> Value {
+        ValueRef::Map(self.fields()).to_value()
+    }
+
+    /// The canonical bytes: one MessagePack map.
+    pub fn as_bytes(&self) -> &'m [u8] {
+        self.bytes
+    }
+
+    /// The text keys, in the order of the wire.
+    fn keys(&self) -> impl Iterator<Item = &'m str> {
+        self.fields().iter().filter_map(|(key, _)| key.as_str())
+    }
+}
+
+impl fmt::Display for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        ValueRef::Map(self.fields()).fmt(f)
+    }
+}
+
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message {self}")
+    }
+}

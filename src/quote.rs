@@ -1,0 +1,54 @@
+//! Text from the wire, made safe to print: quoted, escaped, and cut at 64 characters.
+//!
+//! Whoever writes to a log what a peer has sent goes through here, so that no peer can clear a
+//! terminal, forge a line of a log, or fill it.
+
+use std::fmt::{self, Write};
+
+/// The most characters of a text that are shown.
+const SHOWN: usize = 64;
+
+/// Shows a text in quotes, without control or text-direction characters, cut when it is long.
+#[derive(Clone, Copy)]
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for char in self.0.chars().take(SHOWN) {
+            match char {
+                // These reorder what a terminal shows; `escape_debug` leaves some of them alone.
+                '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                    write!(f, "{}", char.escape_unicode())?;
+                }
+                '\'' => f.write_char(char)?,
+                _ => write!(f, "{}", char.escape_debug())?,
+            }
+        }
+        f.write_char('"')?;
+        if self.0.chars().nth(SHOWN).is_some() {
+            write!(f, "… ({} bytes)", self.0.len())?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_text_is_tamed() {
+        assert_eq!(Quoted("it's fine").to_string(), "\"it's fine\"");
+        assert_eq!(Quoted("a\x1b[2J\"\n").to_string(), r#""a\u{1b}[2J\"\n""#);
+        assert_eq!(Quoted("a\u{202e}b").to_string(), r#""a\u{202e}b""#);
+        let long = Quoted(&"ä".repeat(65)).to_string();
+        assert_eq!(long, format!("\"{}\"… (130 bytes)", "ä".repeat(64)));
+    }
+}

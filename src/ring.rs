@@ -1,0 +1,247 @@
+//! A byte ring: bytes go in at the tail and come out at the head, and nothing moves in between.
+//!
+//! ```text
+//! storage   g h i . . . . . a b c d e f        head at `a`, 9 bytes
+//! slices    [a b c d e f] [g h i]              at most two pieces
+//! ```
+//!
+//! A ring owns no memory while it has never held a byte. It grows by doubling, as bytes arrive and
+//! never because of what a header claims, and hands its storage back to a [`Pool`] when it is empty.
+//!
+//! It knows nothing of frames and never blocks; how much may go in is its owner's business.
+
+/// The smallest storage that is allocated: most unfinished frames fit.
+const SMALLEST: usize = 256;
+
+#[derive(Debug, Default)]
+pub(crate) struct Ring {
+    /// A power of two long, or empty.
+    storage: Vec<u8>,
+    head: usize,
+    len: usize,
+}
+
+impl Ring {
+    pub(crate) const fn new() -> Self {
+        Self { storage: Vec::new(), head: 0, len: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The bytes, oldest first, in two pieces of which the second may be empty.
+    pub(crate) fn slices(&self) -> (&[u8], &[u8]) {
+        self.range(0, self.len)
+    }
+
+    /// `len` bytes from `start` on, counted from the head, in two pieces.
+    ///
+    /// # Panics
+    ///
+    /// If the range is not within the ring.
+    pub(crate) fn range(&self, start: usize, len: usize) -> (&[u8], &[u8]) {
+        assert!(start <= self.len && len <= self.len - start, "a range within the ring");
+        if len == 0 {
+            return (&[], &[]);
+        }
+        let capacity = self.storage.len();
+        let from = (self.head + start) & (capacity - 1);
+        let first = len.min(capacity - from);
+        (&self.storage[from..from + first], &self.storage[..len - first])
+    }
+
+    /// Appends bytes; grows if there is no room. The pool may have storage to grow into.
+    pub(crate) fn push(&mut self, bytes: &[u8], pool: &mut Pool) {
+        self.make_room(bytes.len(), pool);
+        if bytes.is_empty() {
+            return;
+        }
+        let capacity = self.storage.len();
+        let tail = (self.head + self.len) & (capacity - 1);
+        let (now, later) = bytes.split_at(bytes.len().min(capacity - tail));
+        self.storage[tail..tail + now.len()].copy_from_slice(now);
+        self.storage[..later.len()].copy_from_slice(later);
+        self.len += bytes.len();
+    }
+
+    /// Forgets the oldest `count` bytes.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer.
+    pub(crate) fn consume(&mut self, count: usize) {
+        assert!(count <= self.len, "no more than the ring holds");
+        self.len -= count;
+        // An empty ring starts over, so that what comes next lies in one piece.
+        self.head = if self.len == 0 { 0 } else { (self.head + count) & (self.storage.len() - 1) };
+    }
+
+    /// Gives the storage back; the ring is empty afterwards.
+    pub(crate) fn release(&mut self, pool: &mut Pool) {
+        pool.give(std::mem::take(&mut self.storage));
+        self.head = 0;
+        self.len = 0;
+    }
+
+    fn make_room(&mut self, more: usize, pool: &mut Pool) {
+        let needed = self.len + more;
+        if needed <= self.storage.len() {
+            return;
+        }
+        let mut storage = pool.take(needed);
+        let (first, second) = self.slices();
+        storage[..first.len()].copy_from_slice(first);
+        storage[first.len()..self.len].copy_from_slice(second);
+        pool.give(std::mem::replace(&mut self.storage, storage));
+        self.head = 0;
+    }
+}
+
+/// Storage that rings have handed back, kept for the next ones up to a bound.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    spare: Vec<Vec<u8>>,
+    bytes: usize,
+    max_bytes: usize,
+}
+
+impl Pool {
+    /// A pool that keeps at most this many bytes of unused storage.
+    pub(crate) const fn new(max_bytes: usize) -> Self {
+        Self { spare: Vec::new(), bytes: 0, max_bytes }
+    }
+
+    /// Storage for at least `needed` bytes.
+    fn take(&mut self, needed: usize) -> Vec<u8> {
+        let size = needed.next_power_of_two().max(SMALLEST);
+        // The newest are the warmest; a much larger one would be wasted on a small need.
+        match self.spare.iter().rposition(|spare| (size..=size * 4).contains(&spare.len())) {
+            Some(found) => {
+                let storage = self.spare.swap_remove(found);
+                self.bytes -= storage.len();
+                storage
+            }
+            None => vec![0; size],
+        }
+    }
+
+    fn give(&mut self, storage: Vec<u8>) {
+        if !storage.is_empty() && self.bytes + storage.len() <= self.max_bytes {
+            self.bytes += storage.len();
+            self.spare.push(storage);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+
+    /// The ring's storage as text, so that wrapping is seen by eye: `.` is a free byte.
+    fn picture(ring: &Ring) -> String {
+        let capacity = ring.storage.len();
+        let mut cells = vec!['.'; capacity];
+        let (first, second) = ring.slices();
+        for (at, byte) in first.iter().chain(second).enumerate() {
+            cells[(ring.head + at) % capacity] = char::from(*byte);
+        }
+        cells.into_iter().collect()
+    }
+
+    /// A ring with this storage, its head anywhere.
+    fn ring(capacity: usize, head: usize, content: &[u8]) -> Ring {
+        let mut ring = Ring { storage: vec![0; capacity], head, len: 0 };
+        ring.push(content, &mut Pool::new(0));
+        ring.head = if content.is_empty() { head } else { ring.head };
+        ring
+    }
+
+    #[test]
+    fn wraps_around() {
+        let mut pool = Pool::new(0);
+        let mut ring = ring(16, 10, b"abcdef");
+        assert_eq!(picture(&ring), "..........abcdef");
+        ring.push(b"ghi", &mut pool);
+        assert_eq!(picture(&ring), "ghi.......abcdef");
+        assert_eq!(ring.slices(), (&b"abcdef"[..], &b"ghi"[..]));
+        ring.consume(4);
+        assert_eq!(picture(&ring), "ghi...........ef");
+        ring.push(b"jklmnopqrst", &mut pool);
+        assert_eq!(picture(&ring), "ghijklmnopqrstef");
+        ring.push(b"!", &mut pool);
+        assert!(picture(&ring).starts_with("efghijklmnopqrst!..."));
+    }
+
+    #[test]
+    fn every_capacity_head_and_length_up_to_64() {
+        let content: Vec<u8> = (0..64).collect();
+        for capacity in [1, 2, 4, 8, 16, 32, 64] {
+            for head in 0..capacity {
+                for len in 0..=capacity {
+                    let bytes = &content[..len];
+                    let whole = ring(capacity, head, bytes);
+                    let (first, second) = whole.slices();
+                    assert_eq!([first, second].concat(), bytes);
+                    for start in 0..=len {
+                        let (first, second) = whole.range(start, len - start);
+                        assert_eq!([first, second].concat(), &bytes[start..]);
+                        let mut rest = ring(capacity, head, bytes);
+                        rest.consume(start);
+                        let (first, second) = rest.slices();
+                        assert_eq!([first, second].concat(), &bytes[start..]);
+                        // One byte more, within the capacity or with growth.
+                        rest.push(b"+", &mut Pool::new(0));
+                        let (first, second) = rest.slices();
+                        assert_eq!([first, second].concat(), [&bytes[start..], b"+"].concat());
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn owns_nothing_until_it_holds_a_byte_and_after_release() {
+        let mut pool = Pool::new(1024);
+        let mut ring = Ring::new();
+        ring.push(b"", &mut pool);
+        assert_eq!(ring.storage.capacity(), 0);
+        ring.push(b"x", &mut pool);
+        assert_eq!(ring.storage.len(), SMALLEST);
+        ring.release(&mut pool);
+        assert_eq!((ring.storage.capacity(), ring.len(), pool.bytes), (0, 0, SMALLEST));
+    }
+
+    #[test]
+    fn the_pool_reuses_and_is_bounded() {
+        let mut pool = Pool::new(2 * SMALLEST);
+        let mut rings: Vec<Ring> = (0..3).map(|_| Ring::new()).collect();
+        rings.iter_mut().for_each(|ring| ring.push(b"x", &mut pool));
+        rings.iter_mut().for_each(|ring| ring.release(&mut pool));
+        assert_eq!((pool.spare.len(), pool.bytes), (2, 2 * SMALLEST));
+        rings[0].push(b"y", &mut pool);
+        assert_eq!((pool.spare.len(), pool.bytes), (1, SMALLEST));
+    }
+
+    #[test]
+    fn growth_follows_the_bytes() {
+        let (mut pool, mut ring) = (Pool::new(0), Ring::new());
+        let mut model = VecDeque::new();
+        for round in 0..2000_usize {
+            let bytes: Vec<u8> = (0..round % 97).map(|n| (n ^ round) as u8).collect();
+            ring.push(&bytes, &mut pool);
+            model.extend(&bytes);
+            let gone = (round * 7 % 90).min(model.len());
+            ring.consume(gone);
+            model.drain(..gone);
+            let (first, second) = ring.slices();
+            assert!(first.iter().chain(second).eq(model.iter()));
+            assert!(ring.storage.len() <= (model.len() + 200).next_power_of_two() * 2 + 20_000);
+        }
+    }
+}
