@@ -33,9 +33,9 @@ pub enum Value {
     /// Bytes.
     Bytes(Vec<u8>),
     /// A list of values.
-    Array(Vec<Value>),
+    Array(Vec<Self>),
     /// Pairs of key and value, in the order of the wire. A key is anything but an array or a map.
-    Map(Vec<(Value, Value)>),
+    Map(Vec<(Self, Self)>),
     /// A point in time.
     Timestamp(Timestamp),
     /// A MessagePack extension: an application's type and its bytes.

@@ -67,19 +67,15 @@ macro_rules! __key {
     ($key:literal) => {
         &$key
     };
-    ($key:tt) => {{
-        const KEY: &str = $crate::__key_text(::core::stringify!($key));
-        KEY
-    }};
+    ($key:tt) => {
+        $crate::__key_text(::core::stringify!($key))
+    };
 }
 
 /// The key that a word in `msg!` stands for: `r#type` is `type`.
 #[doc(hidden)]
-pub const fn key_text(word: &'static str) -> &'static str {
-    match word.as_bytes() {
-        [b'r', b'#', ..] => word.split_at(2).1,
-        _ => word,
-    }
+pub fn key_text(word: &'static str) -> &'static str {
+    word.strip_prefix("r#").unwrap_or(word)
 }
 
 #[cfg(test)]

@@ -146,6 +146,8 @@ pub trait FieldKey: IntoValue + sealed::Sealed {
     }
 }
 
+/// What seals a trait is that nobody else can name this.
+#[allow(unnameable_types)]
 mod sealed {
     pub trait Sealed {}
 }

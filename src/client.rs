@@ -1,0 +1,330 @@
+//! [`Client`]: the face of an endpoint with one peer, the server.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::context::Context;
+use crate::dialect::Dialect;
+use crate::dispatch::Outcome;
+use crate::endpoint::Endpoint;
+use crate::error::{Fault, SendError};
+use crate::id::PeerId;
+use crate::message::{Message, Outgoing};
+use crate::net::Activity;
+use crate::reason::{ConnectError, DisconnectReason};
+use crate::transport::{MemoryDialer, MemoryNetwork, Source, Streams, TcpDialer};
+
+/// How long to sleep between pumps while a shutdown waits for the last bytes.
+const SHUTDOWN_STEP: Duration = Duration::from_millis(1);
+
+/// A game client: closures for what the server says, and a `pump` to be called once a frame.
+///
+/// `S` is the game's state: each [`pump`](Client::pump) borrows it and lends it to the handlers.
+///
+/// ```no_run
+/// use hexapod::{Client, msg};
+/// # #[derive(Default)]
+/// # struct Chat;
+/// # impl Chat { fn push(&mut self, _: &str, _: &str) {} fn note(&mut self, _: impl ToString) {} }
+/// # fn typed() -> Option<String> { None }
+/// # fn draw(_: &Chat) {}
+/// # let (running, mut chat) = (true, Chat);
+///
+/// let mut net = Client::<Chat>::connect("127.0.0.1:5071"); // returns at once
+/// net.on_connect(|ctx| ctx.send(msg!("nickname", nickname: "ann")));
+/// net.on("message", |ctx, msg| {
+///     ctx.state.push(msg.get("who")?, msg.get("text")?);
+///     Ok(())
+/// });
+/// net.on_connect_failed(|ctx, error| ctx.state.note(error));
+/// net.on_disconnect(|ctx, reason| ctx.state.note(reason));
+///
+/// while running {
+///     if let Some(line) = typed() {
+///         net.send(msg!("message", text: line));
+///     }
+///     net.pump(&mut chat);
+///     draw(&chat);
+/// }
+/// ```
+///
+/// The client stands *beside* the game's state, not inside of it: `app.net.pump(&mut app)` would
+/// borrow `app` twice.
+///
+/// Each attempt to connect ends in exactly one call: of `on_connect`, later followed by
+/// `on_disconnect`, or of `on_connect_failed`. A client is `Send`.
+pub struct Client<S> {
+    endpoint: Endpoint<S, ()>,
+    dialect: Dialect,
+    target: Option<Target>,
+    /// The peer of the last attempt to connect.
+    server: Option<PeerId>,
+}
+
+/// Where a client connects to.
+#[derive(Clone, Debug)]
+enum Target {
+    Tcp(String),
+    Memory(MemoryNetwork, SocketAddr),
+}
+
+/// Making a client, and connecting it.
+impl<S> Client<S> {
+    /// A client that begins to connect to `host:port`, in repod's dialect, with the default limits.
+    ///
+    /// It returns at once. A short-lived thread looks the name up and tries every address that it
+    /// stands for; the pumps that follow tell how it went.
+    pub fn connect(target: impl fmt::Display) -> Self {
+        let mut client = Self::with_config(Config::default());
+        client.connect_to(target);
+        client
+    }
+
+    /// A client that is connected when this returns, without any thread. The server's greeting,
+    /// and with it `on_connect`, comes in a pump as always.
+    ///
+    /// # Errors
+    ///
+    /// If there is no connection within `timeout`.
+    pub fn connect_blocking(
+        target: impl fmt::Display,
+        timeout: Duration,
+    ) -> Result<Self, ConnectError> {
+        let target = target.to_string();
+        let mut client = Self::with_config(Config::default());
+        let dialer = TcpDialer::finish(target.clone(), timeout)?;
+        client.dial(dialer, Target::Tcp(target.clone()), target);
+        Ok(client)
+    }
+
+    /// A client that joins a server on a network in memory.
+    pub fn connect_memory(network: &MemoryNetwork, addr: SocketAddr) -> Self {
+        let mut client = Self::with_config(Config::default());
+        client.connect_to_memory(network, addr);
+        client
+    }
+
+    /// A client with limits of its own, which is not connected yet.
+    pub fn with_config(config: Config) -> Self {
+        Self {
+            endpoint: Endpoint::new(config),
+            dialect: Dialect::default(),
+            target: None,
+            server: None,
+        }
+    }
+
+    /// Begins to connect to `host:port`, with the handlers that are registered. A connection that
+    /// is up, or under way, is closed first.
+    pub fn connect_to(&mut self, target: impl fmt::Display) {
+        let target = target.to_string();
+        let timeout = self.endpoint.net.config.connect_timeout;
+        let dialer = TcpDialer::start(target.clone(), timeout);
+        self.dial(dialer, Target::Tcp(target.clone()), target);
+    }
+
+    /// Begins to join a server on a network in memory, as [`connect_to`](Client::connect_to) does.
+    pub fn connect_to_memory(&mut self, network: &MemoryNetwork, addr: SocketAddr) {
+        let dialer = MemoryDialer::new(network, addr);
+        self.dial(dialer, Target::Memory(network.clone(), addr), addr.to_string());
+    }
+
+    /// Begins to connect again, to where the client has connected last. Without such a place it
+    /// does nothing.
+    pub fn reconnect(&mut self) {
+        match self.target.clone() {
+            Some(Target::Tcp(target)) => self.connect_to(target),
+            Some(Target::Memory(network, addr)) => self.connect_to_memory(&network, addr),
+            None => {}
+        }
+    }
+
+    fn dial<D: Source + 'static>(&mut self, dialer: D, target: Target, name: String) {
+        self.close();
+        let net = &mut self.endpoint.net;
+        let streams = Streams::new(dialer, self.dialect.framing(), &net.config);
+        self.server = Some(net.add_dialler(Box::new(streams), self.dialect, name));
+        self.target = Some(target);
+    }
+}
+
+/// Registering handlers. Each may be registered at any time; a second one replaces the first.
+impl<S> Client<S> {
+    /// Registers the handler of an action.
+    ///
+    /// # Panics
+    ///
+    /// If the action is the name of an event (`connected`, `disconnected`, `error`,
+    /// `socketConnect`) or begins with `$`.
+    #[track_caller]
+    pub fn on<R: Outcome>(
+        &mut self,
+        action: &str,
+        handler: impl FnMut(&mut Context<'_, S>, &Message<'_>) -> R + Send + 'static,
+    ) -> &mut Self {
+        self.endpoint.handlers.on(action, handler);
+        self
+    }
+
+    /// Registers who hears messages for whose action there is no handler.
+    pub fn on_unhandled<R: Outcome>(
+        &mut self,
+        handler: impl FnMut(&mut Context<'_, S>, &Message<'_>) -> R + Send + 'static,
+    ) -> &mut Self {
+        self.endpoint.handlers.on_unhandled(handler);
+        self
+    }
+
+    /// Registers who hears every message, after its own handler.
+    pub fn on_any<R: Outcome>(
+        &mut self,
+        handler: impl FnMut(&mut Context<'_, S>, &Message<'_>) -> R + Send + 'static,
+    ) -> &mut Self {
+        self.endpoint.handlers.on_any(handler);
+        self
+    }
+
+    /// Registers who hears that the connection is up: the server has greeted.
+    ///
+    /// What the client has sent before has gone out already.
+    pub fn on_connect<R: Outcome>(
+        &mut self,
+        handler: impl FnMut(&mut Context<'_, S>) -> R + Send + 'static,
+    ) -> &mut Self {
+        self.endpoint.handlers.on_connect(handler);
+        self
+    }
+
+    /// Registers who hears that an attempt to connect has failed. Without it the reason goes to
+    /// standard error.
+    pub fn on_connect_failed<R: Outcome>(
+        &mut self,
+        handler: impl FnMut(&mut Context<'_, S>, &ConnectError) -> R + Send + 'static,
+    ) -> &mut Self {
+        self.endpoint.handlers.on_connect_failed(handler);
+        self
+    }
+
+    /// Registers who hears that a connection that was up is over, and why.
+    pub fn on_disconnect<R: Outcome>(
+        &mut self,
+        handler: impl FnMut(&mut Context<'_, S>, &DisconnectReason) -> R + Send + 'static,
+    ) -> &mut Self {
+        self.endpoint.handlers.on_disconnect(handler);
+        self
+    }
+
+    /// Registers who hears what went wrong: handlers' errors, messages that could not be sent, and
+    /// all else that ends no connection. Without it the first of each kind goes to standard error.
+    pub fn on_error(&mut self, handler: impl FnMut(&mut S, &Fault) + Send + 'static) -> &mut Self {
+        self.endpoint.handlers.on_error(handler);
+        self
+    }
+}
+
+/// Turning the client.
+impl<S> Client<S> {
+    /// One turn: reads what has come, runs handlers with this state, writes what was sent.
+    ///
+    /// It never waits and never fails. A lost connection goes to `on_disconnect`, a handler's error
+    /// to `on_error`.
+    ///
+    /// # Panics
+    ///
+    /// Only if a handler does. The message that it panicked over is done with; the next pump goes
+    /// on behind it, with nothing lost and nothing twice.
+    pub fn pump(&mut self, state: &mut S) -> Activity {
+        self.pump_at(Instant::now(), state)
+    }
+
+    /// [`pump`](Client::pump) at a time of your own: for tests, which need not wait for a time-out.
+    pub fn pump_at(&mut self, now: Instant, state: &mut S) -> Activity {
+        self.endpoint.pump_at(now, state)
+    }
+
+    /// Writes what was sent since the last pump, for those who send afterwards.
+    pub fn flush(&mut self) {
+        self.endpoint.net.flush();
+    }
+
+    /// Closes the connection. What was sent is still delivered, by the pumps that follow; the
+    /// handlers of `on_disconnect`, or of `on_connect_failed`, run in the next one.
+    pub fn close(&mut self) {
+        self.endpoint.net.close_all();
+    }
+
+    /// Whether there is no connection, nor anything left to deliver.
+    pub fn is_closed(&self) -> bool {
+        self.endpoint.net.is_quiet()
+    }
+
+    /// Closes, and pumps until all is delivered or the time is over. This is the one call that
+    /// waits. Tells whether all was delivered; what was not went to `on_error` too.
+    pub fn shutdown(mut self, state: &mut S, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        self.close();
+        loop {
+            self.pump(state);
+            if self.is_closed() {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(SHUTDOWN_STEP);
+        }
+    }
+}
+
+/// Talking to the server, outside of handlers. Inside of them the [`Context`] can do all of this.
+impl<S> Client<S> {
+    /// Sends a message to the server. What goes wrong goes to `on_error`.
+    ///
+    /// Before the connection is up, messages are kept, up to [`Config::max_outbound`] bytes, and
+    /// are the first to go out. After it is over they are not.
+    pub fn send(&mut self, message: Outgoing) {
+        match self.server {
+            Some(server) => self.endpoint.net.send_to(server, &message),
+            None => self.endpoint.net.not_connected(&message),
+        }
+    }
+
+    /// Sends a message to the server, or tells why not.
+    ///
+    /// # Errors
+    ///
+    /// See [`SendError`]. Unlike [`send`](Client::send) it keeps the connection to a server that
+    /// reads too slowly.
+    pub fn try_send(&mut self, message: Outgoing) -> Result<(), SendError> {
+        let server = self.server.ok_or(SendError::NotConnected)?;
+        self.endpoint.net.try_send_to(server, &message)
+    }
+
+    /// Whether the connection is up: the server has greeted, and nobody has closed.
+    pub fn is_connected(&self) -> bool {
+        self.server.is_some_and(|server| self.endpoint.net.is_up(server))
+    }
+
+    /// Whether an attempt to connect is under way.
+    pub fn is_connecting(&self) -> bool {
+        self.server.is_some_and(|server| self.endpoint.net.is_coming(server))
+    }
+
+    /// The server's address, while the connection is up.
+    pub fn server_addr(&self) -> Option<SocketAddr> {
+        let server = self.server.filter(|_| self.is_connected())?;
+        self.endpoint.net.peer(server).map(|peer| peer.addr())
+    }
+}
+
+impl<S> fmt::Debug for Client<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("target", &self.target)
+            .field("is_connected", &self.is_connected())
+            .finish_non_exhaustive()
+    }
+}

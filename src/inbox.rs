@@ -1,0 +1,147 @@
+//! The inbox of an endpoint: the bytes that are being read, and the message that lies in them.
+//!
+//! ```text
+//! socket ──read──> buffer [ frame | frame | fra ]          one peer's turn, nothing owned by it
+//!                                          └─stow──> ring   kept by the peer until the rest comes
+//! socket ──read──> buffer ──append──> ring [ frame | frame ]   the same peer's next turn
+//! ```
+//!
+//! There is one for all peers. It lends its bytes to the message that a handler sees, and nothing
+//! that a handler may change is in it: that is why a handler can send while it reads.
+//!
+//! What was handled is forgotten when the next frame is asked for, not when it is handed out. So
+//! whatever a handler does, a panic included, no message is lost and none comes twice.
+
+use std::io;
+use std::ops::Range;
+
+use crate::codec::Codec;
+use crate::config::{Limits, READ_BUFFER};
+use crate::frame::{Frame, Input};
+use crate::message::{Index, Message, ReadError};
+use crate::ring::{Pool, Ring};
+
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    buffer: Vec<u8>,
+    /// The part of the buffer that is not yet handled; empty while the ring holds bytes.
+    unread: Range<usize>,
+    /// The ring of the peer whose turn it is, if it brought one.
+    ring: Ring,
+    /// The frame that is being handled, at the start of the unread bytes.
+    frame: Option<Frame>,
+    /// A payload that wraps around the ring's end, in one piece.
+    joined: Vec<u8>,
+    /// A payload of another codec, as canonical bytes.
+    canonical: Vec<u8>,
+    index: Index,
+}
+
+impl Inbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            buffer: vec![0; READ_BUFFER],
+            unread: 0..0,
+            ring: Ring::new(),
+            frame: None,
+            joined: Vec::new(),
+            canonical: Vec::new(),
+            index: Index::default(),
+        }
+    }
+
+    /// The bytes that are not yet handled.
+    pub(crate) fn input(&self) -> Input<'_> {
+        if self.ring.is_empty() {
+            Input::new((&self.buffer[self.unread.clone()], &[]))
+        } else {
+            Input::new(self.ring.slices())
+        }
+    }
+
+    /// Takes over what a peer has kept from its last turn.
+    pub(crate) fn adopt(&mut self, ring: Ring) {
+        debug_assert!(self.input().len() == 0, "the turn before has been ended");
+        self.ring = ring;
+    }
+
+    /// Reads once, behind what is there; tells how much came and whether it filled the buffer.
+    pub(crate) fn read(
+        &mut self,
+        pool: &mut Pool,
+        read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
+    ) -> io::Result<(usize, bool)> {
+        // Unread bytes in the buffer are the start of a frame: they make room by moving to a ring.
+        if !self.unread.is_empty() {
+            self.ring.push(&self.buffer[self.unread.clone()], pool);
+            self.unread = 0..0;
+        }
+        let len = read(&mut self.buffer)?.min(self.buffer.len());
+        if self.ring.is_empty() {
+            self.unread = 0..len;
+        } else {
+            self.ring.push(&self.buffer[..len], pool);
+        }
+        Ok((len, len == self.buffer.len()))
+    }
+
+    /// Ends a turn: what is not handled is the peer's to keep.
+    pub(crate) fn stow(&mut self, pool: &mut Pool) -> Ring {
+        if !self.unread.is_empty() {
+            self.ring.push(&self.buffer[self.unread.clone()], pool);
+            self.unread = 0..0;
+        }
+        if self.ring.is_empty() {
+            self.ring.release(pool);
+        }
+        std::mem::take(&mut self.ring)
+    }
+
+    /// Ends a turn whose peer is gone.
+    pub(crate) fn clear(&mut self, pool: &mut Pool) {
+        self.frame = None;
+        self.unread = 0..0;
+        self.ring.release(pool);
+    }
+
+    /// Makes a frame at the start of the unread bytes the one that is handled.
+    pub(crate) fn open(&mut self, frame: Frame) {
+        self.frame = Some(frame);
+    }
+
+    /// Forgets the frame that was handled, if there is one.
+    pub(crate) fn finish(&mut self) {
+        let Some(frame) = self.frame.take() else { return };
+        if self.ring.is_empty() {
+            self.unread.start += frame.len;
+        } else {
+            self.ring.consume(frame.len);
+        }
+    }
+
+    /// The message in the frame that is being handled.
+    pub(crate) fn message(
+        &mut self,
+        codec: &dyn Codec,
+        limits: Limits,
+    ) -> Result<Message<'_>, ReadError> {
+        let payload = match &self.frame {
+            None => &[],
+            Some(frame) if self.ring.is_empty() => {
+                &self.buffer[self.unread.clone()][frame.payload.clone()]
+            }
+            Some(frame) => match self.ring.range(frame.payload.start, frame.payload.len()) {
+                (whole, []) => whole,
+                (first, second) => {
+                    self.joined.clear();
+                    self.joined.extend_from_slice(first);
+                    self.joined.extend_from_slice(second);
+                    &self.joined
+                }
+            },
+        };
+        let canonical =
+            codec.decode(payload, &mut self.canonical, limits).map_err(ReadError::Malformed)?;
+        Message::read(canonical, &mut self.index, limits)
+    }
+}

@@ -1,0 +1,215 @@
+//! Sending: from a message to the transports of those who shall have it.
+//!
+//! ```text
+//! Outgoing ── checked once ──> canonical bytes ── once per dialect ──> payload ── each peer ──>
+//! ```
+//!
+//! What a client says before its connection is up is kept, up to the bound of outbound bytes, and
+//! goes out first when the server has greeted.
+
+use super::{Net, Phase};
+use crate::dialect::Dialect;
+use crate::error::{FaultCause, SendError};
+use crate::id::PeerId;
+use crate::message::{Outgoing, RESERVED};
+use crate::reason::DisconnectReason;
+use crate::transport::Full;
+
+/// What was sent before the connection was up: canonical messages, each behind its length.
+#[derive(Debug, Default)]
+pub(super) struct Early {
+    bytes: Vec<u8>,
+}
+
+impl Early {
+    fn push(&mut self, canonical: &[u8], max: usize) -> Result<(), SendError> {
+        let queued = self.bytes.len();
+        if queued + canonical.len() + size_of::<u32>() > max {
+            return Err(SendError::Full { queued, max });
+        }
+        self.bytes.extend_from_slice(&(canonical.len() as u32).to_be_bytes());
+        self.bytes.extend_from_slice(canonical);
+        Ok(())
+    }
+
+    /// How many bytes were kept, if any.
+    pub(super) fn undelivered(&self) -> Option<usize> {
+        (!self.bytes.is_empty()).then_some(self.bytes.len())
+    }
+
+    fn messages(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = &self.bytes[..];
+        std::iter::from_fn(move || {
+            let (len, behind) = rest.split_first_chunk()?;
+            let (message, behind) = behind.split_at(u32::from_be_bytes(*len) as usize);
+            rest = behind;
+            Some(message)
+        })
+    }
+}
+
+impl<P: Default> Net<P> {
+    /// Sends; a failure is a fault, and a peer that is too slow is cut off.
+    pub(crate) fn send_to(&mut self, to: PeerId, message: &Outgoing) {
+        let outcome = self.try_send_to(to, message);
+        self.settle(to, message, outcome);
+    }
+
+    pub(crate) fn try_send_to(&mut self, to: PeerId, message: &Outgoing) -> Result<(), SendError> {
+        let canonical = self.check(message)?;
+        let dialect = self.peers.get(to.0).ok_or(SendError::NotConnected)?.dialect;
+        self.with_payload(dialect, canonical, |net, payload| net.queue(to, canonical, payload))?
+    }
+
+    /// Sends to all of these that are connected, encoded once per dialect in use.
+    pub(crate) fn send_each(&mut self, ids: impl IntoIterator<Item = PeerId>, message: &Outgoing) {
+        let canonical = match self.check(message) {
+            Ok(canonical) => canonical,
+            Err(error) => return self.send_fault(None, message, error),
+        };
+        // One dialect is the rule; its payload serves peer after peer until another one is met.
+        let mut ids = ids.into_iter().peekable();
+        while let Some(first) = ids.peek().copied() {
+            let Some(dialect) = self.peers.get(first.0).map(|entry| entry.dialect) else {
+                ids.next();
+                self.settle(first, message, Err(SendError::NotConnected));
+                continue;
+            };
+            let encoded = self.with_payload(dialect, canonical, |net, payload| {
+                while let Some(to) =
+                    ids.next_if(|id| net.peers.get(id.0).is_some_and(|e| e.dialect == dialect))
+                {
+                    let outcome = net.queue(to, canonical, payload);
+                    net.settle(to, message, outcome);
+                }
+            });
+            if let Err(error) = encoded {
+                if let Some(to) = ids.next() {
+                    self.settle(to, message, Err(error));
+                }
+            }
+        }
+    }
+
+    /// Sends to everybody who is connected, but one.
+    pub(crate) fn broadcast(&mut self, except: Option<PeerId>, message: &Outgoing) {
+        let canonical = match self.check(message) {
+            Ok(canonical) => canonical,
+            Err(error) => return self.send_fault(None, message, error),
+        };
+        // By index, because sending borrows the net; the list only grows by listening.
+        for at in 0..self.dialects.len() {
+            let dialect = self.dialects[at];
+            let encoded = self.with_payload(dialect, canonical, |net, payload| {
+                let mut next = net.peers.first();
+                while let Some(key) = next {
+                    next = net.peers.next(key);
+                    let to = PeerId(key);
+                    let speaks =
+                        net.peers.get(key).is_some_and(|e| e.is_up() && e.dialect == dialect);
+                    if speaks && Some(to) != except {
+                        let outcome = net.queue(to, canonical, payload);
+                        net.settle(to, message, outcome);
+                    }
+                }
+            });
+            if let Err(error) = encoded {
+                self.send_fault(None, message, error);
+            }
+        }
+    }
+
+    /// The canonical bytes of a message that may be sent.
+    fn check<'o>(&self, message: &'o Outgoing) -> Result<&'o [u8], SendError> {
+        let canonical = message.to_bytes()?;
+        if message.action().starts_with(RESERVED) {
+            return Err(SendError::Reserved);
+        }
+        let (limits, (elements, depth)) = (self.config.limits(), message.measure());
+        if depth > limits.depth {
+            return Err(SendError::TooDeep { depth, max: limits.depth });
+        }
+        if elements > limits.elements {
+            return Err(SendError::TooManyElements { elements, max: limits.elements });
+        }
+        Ok(canonical)
+    }
+
+    /// Lends out the payload that a dialect makes of canonical bytes.
+    fn with_payload<T>(
+        &mut self,
+        dialect: Dialect,
+        canonical: &[u8],
+        send: impl FnOnce(&mut Self, &[u8]) -> T,
+    ) -> Result<T, SendError> {
+        let mut scratch = std::mem::take(&mut self.encoded);
+        let outcome = match dialect.codec().encode(canonical, &mut scratch) {
+            Ok(payload) => {
+                let (len, max) = (payload.len(), self.config.frame_len());
+                if len > max {
+                    Err(SendError::TooLong { len, max })
+                } else {
+                    Ok(send(self, payload))
+                }
+            }
+            Err(error) => Err(error.into()),
+        };
+        self.encoded = scratch;
+        outcome
+    }
+
+    /// Hands a payload to the peer's transport, or keeps the message until there is one.
+    pub(super) fn queue(
+        &mut self,
+        to: PeerId,
+        canonical: &[u8],
+        payload: &[u8],
+    ) -> Result<(), SendError> {
+        let max = self.config.outbound();
+        let entry = self.peers.get_mut(to.0).ok_or(SendError::NotConnected)?;
+        let wire = match (&mut entry.phase, entry.wire) {
+            (Phase::Dialling(early) | Phase::Greeting { early }, _) => {
+                return early.push(canonical, max);
+            }
+            (Phase::Up, Some(wire)) => wire,
+            (Phase::Up | Phase::Leaving, _) => return Err(SendError::NotConnected),
+        };
+        let transport = self.links[wire.link as usize].transport.as_mut();
+        let transport = transport.ok_or(SendError::NotConnected)?;
+        transport
+            .send(self.now, wire.conn, payload)
+            .map_err(|Full { queued, max }| SendError::Full { queued, max })
+    }
+
+    /// Sends what was kept, in the order in which it came.
+    pub(super) fn send_early(&mut self, to: PeerId, early: &Early) {
+        let Some(dialect) = self.peers.get(to.0).map(|entry| entry.dialect) else { return };
+        for canonical in early.messages() {
+            let outcome = self
+                .with_payload(dialect, canonical, |net, payload| net.queue(to, canonical, payload));
+            if let Err(error) = outcome.and_then(|queued| queued) {
+                self.fault(Some(to), None, FaultCause::Send(error));
+            }
+        }
+    }
+
+    /// What becomes of a failure: a peer that does not read is cut off, all else is told.
+    fn settle(&mut self, to: PeerId, message: &Outgoing, outcome: Result<(), SendError>) {
+        match outcome {
+            Ok(()) => {}
+            Err(SendError::Full { queued, max }) if self.is_up(to) => {
+                self.cut_off(to, DisconnectReason::SlowConsumer { queued, max });
+            }
+            Err(error) => self.send_fault(Some(to), message, error),
+        }
+    }
+
+    /// There is nobody to send this to.
+    pub(crate) fn not_connected(&mut self, message: &Outgoing) {
+        self.send_fault(None, message, SendError::NotConnected);
+    }
+
+    fn send_fault(&mut self, to: Option<PeerId>, message: &Outgoing, error: SendError) {
+        self.fault(to, Some(message.action()), FaultCause::Send(error));
+    }
+}

@@ -1,0 +1,330 @@
+//! [`Server`]: the face of an endpoint that lets peers in.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::config::Config;
+use crate::context::Context;
+use crate::dialect::Dialect;
+use crate::dispatch::Outcome;
+use crate::endpoint::Endpoint;
+use crate::error::{Fault, SendError};
+use crate::id::PeerId;
+use crate::message::{Message, Outgoing};
+use crate::net::{Activity, Peer, PeerMut};
+use crate::reason::DisconnectReason;
+use crate::transport::{MemoryNetwork, Streams, TcpSource};
+
+/// How long to sleep between pumps while a shutdown waits for the last bytes.
+const SHUTDOWN_STEP: Duration = Duration::from_millis(1);
+
+/// A game server: closures for what its peers say, and a `pump` to be called once a frame.
+///
+/// `S` is the game's state: each [`pump`](Server::pump) borrows it and lends it to the handlers.
+/// `P` is what the server keeps for each peer: it is made by [`Default`] when a peer connects, and
+/// dropped after the last handler has heard that the peer has left. Write the first of them at
+/// least, because nothing else tells the compiler: `Server::<World>::bind(…)`.
+///
+/// ```
+/// use hexapod::{Server, msg};
+///
+/// #[derive(Default)]
+/// struct World { lines: u64 }
+///
+/// #[derive(Default)]
+/// struct Player { nick: String }
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let mut server = Server::<World, Player>::bind("127.0.0.1:0")?;
+/// server
+///     .on("nickname", |ctx, msg| {
+///         ctx.data_mut().nick = msg.get::<&str>("nickname")?.to_owned();
+///         ctx.broadcast(msg!("joined", who: ctx.data().nick));
+///         Ok(())
+///     })
+///     .on("message", |ctx, msg| {
+///         ctx.state.lines += 1;
+///         ctx.broadcast(msg!("message", who: ctx.data().nick, text: msg.get::<&str>("text")?));
+///         Ok(())
+///     })
+///     .on_disconnect(|ctx, reason| {
+///         ctx.broadcast(msg!("left", who: ctx.data().nick, why: reason.to_string()));
+///     });
+///
+/// let mut world = World::default();
+/// # for _ in 0..2 {
+/// // loop {
+///     server.pump(&mut world);
+///     std::thread::sleep(std::time::Duration::from_millis(16));
+/// // }
+/// # }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A server is `Send`: it may live on a thread of its own.
+pub struct Server<S, P = ()> {
+    endpoint: Endpoint<S, P>,
+}
+
+/// Making a server.
+impl<S, P: Default> Server<S, P> {
+    /// A server that listens at an address, in repod's dialect, with the default limits.
+    ///
+    /// Port 0 is any free port: [`local_addr`](Server::local_addr) tells which. `0.0.0.0` lets
+    /// everybody in, `127.0.0.1` only this machine, `[::]` IPv6 as well.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be had: it is in use, or not this machine's.
+    pub fn bind(addr: impl ToSocketAddrs) -> io::Result<Self> {
+        let mut server = Self::with_config(Config::default());
+        server.listen(addr, Dialect::default())?;
+        Ok(server)
+    }
+
+    /// A server that listens on a network in memory.
+    ///
+    /// # Errors
+    ///
+    /// If somebody listens at this address of the network already.
+    pub fn bind_memory(network: &MemoryNetwork, addr: SocketAddr) -> io::Result<Self> {
+        let mut server = Self::with_config(Config::default());
+        server.listen_memory(network, addr, Dialect::default())?;
+        Ok(server)
+    }
+
+    /// A server with limits of its own, which listens nowhere yet.
+    pub fn with_config(config: Config) -> Self {
+        Self { endpoint: Endpoint::new(config) }
+    }
+
+    /// Listens at one more address. Returns the address, with the port that port 0 became.
+    ///
+    /// The peers of all listeners are in one table.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be had.
+    pub fn listen(&mut self, addr: impl ToSocketAddrs, dialect: Dialect) -> io::Result<SocketAddr> {
+        let source = TcpSource::bind(addr)?;
+        let streams = Streams::new(source, dialect.framing(), &self.endpoint.net.config);
+        Ok(self.endpoint.net.add_listener(Box::new(streams), dialect))
+    }
+
+    /// Listens at one more address of a network in memory.
+    ///
+    /// # Errors
+    ///
+    /// If somebody listens at this address of the network already.
+    pub fn listen_memory(
+        &mut self,
+        network: &MemoryNetwork,
+        addr: SocketAddr,
+        dialect: Dialect,
+    ) -> io::Result<SocketAddr> {
+        let source = network.listen(addr)?;
+        let streams = Streams::new(source, dialect.framing(), &self.endpoint.net.config);
+        Ok(self.endpoint.net.add_listener(Box::new(streams), dialect))
+    }
+
+    /// Where the first listener listens; `None` if the server listens nowhere.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        self.endpoint.net.local_addrs().next()
+    }
+
+    /// Where all listeners listen, in the order in which they were added.
+    pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> {
+        self.endpoint.net.local_addrs()
+    }
+}
+
+/// Registering handlers. Each may be registered at any time; a second one replaces the first.
+impl<S, P: Default> Server<S, P> {
+    /// Registers the handler of an action.
+    ///
+    /// # Panics
+    ///
+    /// If the action is the name of an event (`connected`, `disconnected`, `error`,
+    /// `socketConnect`) or begins with `$`.
+    #[track_caller]
+    pub fn on<R: Outcome>(
+        &mut self,
+        action: &str,
+        handler: impl FnMut(&mut Context<'_, S, P>, &Message<'_>) -> R + Send + 'static,
+    ) -> &mut Self {
+        self.endpoint.handlers.on(action, handler);
+        self
+    }
+
+    /// Registers who hears messages for whose action there is no handler.
+    pub fn on_unhandled<R: Outcome>(
+        &mut self,
+        handler: impl FnMut(&mut Context<'_, S, P>, &Message<'_>) -> R + Send + 'static,
+    ) -> &mut Self {
+        self.endpoint.handlers.on_unhandled(handler);
+        self
+    }
+
+    /// Registers who hears every message, after its own handler.
+    pub fn on_any<R: Outcome>(
+        &mut self,
+        handler: impl FnMut(&mut Context<'_, S, P>, &Message<'_>) -> R + Send + 'static,
+    ) -> &mut Self {
+        self.endpoint.handlers.on_any(handler);
+        self
+    }
+
+    /// Registers who hears of a new peer, before any message of it.
+    pub fn on_connect<R: Outcome>(
+        &mut self,
+        handler: impl FnMut(&mut Context<'_, S, P>) -> R + Send + 'static,
+    ) -> &mut Self {
+        self.endpoint.handlers.on_connect(handler);
+        self
+    }
+
+    /// Registers who hears that a peer has left, and why: once for each peer that had connected,
+    /// after its last message. Its data is still there; it cannot be sent to any more.
+    pub fn on_disconnect<R: Outcome>(
+        &mut self,
+        handler: impl FnMut(&mut Context<'_, S, P>, &DisconnectReason) -> R + Send + 'static,
+    ) -> &mut Self {
+        self.endpoint.handlers.on_disconnect(handler);
+        self
+    }
+
+    /// Registers who hears what went wrong: handlers' errors, messages that could not be sent, and
+    /// all else that ends no connection. Without it the first of each kind goes to standard error.
+    pub fn on_error(&mut self, handler: impl FnMut(&mut S, &Fault) + Send + 'static) -> &mut Self {
+        self.endpoint.handlers.on_error(handler);
+        self
+    }
+}
+
+/// Turning the server.
+impl<S, P: Default> Server<S, P> {
+    /// One turn: reads what has come, runs handlers with this state, writes what was sent.
+    ///
+    /// It never waits and never fails. A peer's fault is that peer's end, a handler's error goes to
+    /// `on_error`.
+    ///
+    /// # Panics
+    ///
+    /// Only if a handler does. The message that it panicked over is done with; the next pump goes
+    /// on behind it, with nothing lost and nothing twice.
+    pub fn pump(&mut self, state: &mut S) -> Activity {
+        self.pump_at(Instant::now(), state)
+    }
+
+    /// [`pump`](Server::pump) at a time of your own: for tests, which need not wait for a time-out.
+    pub fn pump_at(&mut self, now: Instant, state: &mut S) -> Activity {
+        self.endpoint.pump_at(now, state)
+    }
+
+    /// Writes what was sent since the last pump, for those who send afterwards.
+    pub fn flush(&mut self) {
+        self.endpoint.net.flush();
+    }
+
+    /// Lets nobody in any more and says goodbye to everybody: what was sent is still delivered, by
+    /// the pumps that follow. The `on_disconnect` handlers run in the next one.
+    pub fn close(&mut self) {
+        self.endpoint.net.close_all();
+    }
+
+    /// Whether a [`close`](Server::close) is through: nobody is here, nothing is left to deliver.
+    pub fn is_closed(&self) -> bool {
+        self.endpoint.net.is_quiet()
+    }
+
+    /// Closes, and pumps until all is delivered or the time is over. This is the one call that
+    /// waits. Tells whether all was delivered; what was not went to `on_error` too.
+    pub fn shutdown(mut self, state: &mut S, within: Duration) -> bool {
+        let deadline = Instant::now() + within;
+        self.close();
+        loop {
+            self.pump(state);
+            if self.is_closed() {
+                return true;
+            }
+            if Instant::now() >= deadline {
+                return false;
+            }
+            thread::sleep(SHUTDOWN_STEP);
+        }
+    }
+}
+
+/// Talking to peers, outside of handlers. Inside of them the [`Context`] can do all of this.
+impl<S, P: Default> Server<S, P> {
+    /// Sends a message to a peer. What goes wrong goes to `on_error`.
+    ///
+    /// A peer for whom more than [`Config::max_outbound`] is waiting is disconnected.
+    pub fn send_to(&mut self, id: PeerId, message: Outgoing) {
+        self.endpoint.net.send_to(id, &message);
+    }
+
+    /// Sends a message to a peer, or tells why not.
+    ///
+    /// # Errors
+    ///
+    /// See [`SendError`]. Unlike [`send_to`](Server::send_to) it leaves a peer alone that reads too
+    /// slowly.
+    pub fn try_send_to(&mut self, id: PeerId, message: Outgoing) -> Result<(), SendError> {
+        self.endpoint.net.try_send_to(id, &message)
+    }
+
+    /// Sends a message to every connected peer.
+    pub fn broadcast(&mut self, message: Outgoing) {
+        self.endpoint.net.broadcast(None, &message);
+    }
+
+    /// Sends a message to every connected peer but one.
+    pub fn broadcast_except(&mut self, id: PeerId, message: Outgoing) {
+        self.endpoint.net.broadcast(Some(id), &message);
+    }
+
+    /// Sends a message to each of these peers.
+    pub fn send_each(&mut self, ids: impl IntoIterator<Item = PeerId>, message: Outgoing) {
+        self.endpoint.net.send_each(ids, &message);
+    }
+
+    /// Sends a peer away. What it was sent before is delivered first; its `on_disconnect` handlers
+    /// run in the next pump. Tells whether the peer was here.
+    pub fn kick(&mut self, id: PeerId, reason: impl Into<String>) -> bool {
+        self.endpoint.net.close(id, DisconnectReason::Kicked(reason.into()))
+    }
+
+    /// The connected peers, in the order in which they joined.
+    pub fn peers(&self) -> impl Iterator<Item = Peer<'_, P>> {
+        self.endpoint.net.peers()
+    }
+
+    /// Goes through the connected peers in the order in which they joined; each can be sent to.
+    pub fn each_peer(&mut self, visit: impl FnMut(&mut PeerMut<'_, P>)) {
+        self.endpoint.net.each_peer(visit);
+    }
+
+    /// One peer, if it is here.
+    pub fn get(&self, id: PeerId) -> Option<Peer<'_, P>> {
+        self.endpoint.net.peer(id)
+    }
+
+    /// One peer, if it is here, to be changed and sent to.
+    pub fn get_mut(&mut self, id: PeerId) -> Option<PeerMut<'_, P>> {
+        self.endpoint.net.peer_mut(id)
+    }
+}
+
+impl<S, P: fmt::Debug> fmt::Debug for Server<S, P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("listeners", &self.endpoint.net.local_addrs().collect::<Vec<_>>())
+            .field("peers", &self.endpoint.net.peers().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,139 @@
+//! Transports: they own connections and move payloads; nobody above knows how.
+//!
+//! ```text
+//! net  ── send(conn, payload) ──>  transport  ── bytes ──>  far end
+//! net  <── poll: opened, payload, closed ──
+//! ```
+//!
+//! [`Streams`] carries payloads as frames over byte streams ([`Pipe`]): over TCP, and in memory.
+//! A transport of datagrams would be another implementation of [`Transport`].
+
+mod memory;
+mod stream;
+mod tcp;
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+pub(crate) use memory::MemoryDialer;
+pub use memory::{MemoryNetwork, MemoryStream};
+pub(crate) use stream::Streams;
+pub(crate) use tcp::{TcpDialer, TcpSource};
+
+use crate::inbox::Inbox;
+use crate::reason::{ConnectError, DisconnectReason};
+use crate::slab::Key;
+
+/// One connection of one transport.
+pub(crate) type Conn = Key;
+
+/// What a transport has to tell.
+#[derive(Debug)]
+pub(crate) enum Incoming {
+    /// A connection is up.
+    Opened { conn: Conn, addr: SocketAddr },
+    /// A payload lies in the inbox.
+    Payload { conn: Conn },
+    /// A connection is over; nothing more comes from it.
+    Closed { conn: Conn, reason: DisconnectReason },
+    /// The connection that was asked for did not come about.
+    Failed { error: ConnectError },
+    /// A connection that was closed gracefully could not deliver the last bytes.
+    Undelivered { conn: Conn, bytes: usize },
+    /// Connections cannot be accepted for the moment.
+    Trouble { error: io::Error },
+}
+
+/// How a connection is to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Close {
+    /// What was sent is delivered first, within the flush timeout. On a stream: write, shut down
+    /// the writing half, read until the far end has closed too, and only then close. Otherwise
+    /// unread bytes would make the system destroy what is still on its way.
+    Gracefully,
+    /// At once.
+    Now,
+}
+
+/// Too much is waiting to be sent.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Full {
+    pub(crate) queued: usize,
+    pub(crate) max: usize,
+}
+
+/// Moves payloads. One pump is one turn: `poll` until it gives nothing, then `flush`.
+pub(crate) trait Transport: fmt::Debug + Send {
+    /// The next event of this turn, or nothing when the turn is over. A payload is in the inbox
+    /// until the next call.
+    fn poll(&mut self, now: Instant, inbox: &mut Inbox) -> Option<Incoming>;
+
+    /// Queues a payload; it is written by the next `flush`.
+    fn send(&mut self, now: Instant, conn: Conn, payload: &[u8]) -> Result<(), Full>;
+
+    /// Ends a connection. Nothing more is told of it, but `Undelivered`.
+    fn close(&mut self, now: Instant, conn: Conn, how: Close);
+
+    /// Writes what is queued, and brings graceful ends forward.
+    fn flush(&mut self, now: Instant);
+
+    /// Lets no new connections in.
+    fn stop(&mut self);
+
+    /// Whether there is nothing left to do, now or later.
+    fn is_done(&self) -> bool;
+
+    /// Where new connections are accepted, if they are.
+    fn local_addr(&self) -> Option<SocketAddr>;
+
+    /// Bytes read and written since this was last asked.
+    fn take_traffic(&mut self) -> Traffic;
+}
+
+/// Counts bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Traffic {
+    pub(crate) read: u64,
+    pub(crate) written: u64,
+}
+
+/// A byte stream. Nothing here blocks: "later" is [`io::ErrorKind::WouldBlock`].
+pub(crate) trait Pipe: fmt::Debug + Send {
+    /// Reads some bytes; 0 is the end.
+    fn read(&mut self, now: Instant, buffer: &mut [u8]) -> io::Result<usize>;
+
+    /// Writes some of these bytes, which come one after the other.
+    fn write(&mut self, now: Instant, bytes: (&[u8], &[u8])) -> io::Result<usize>;
+
+    /// Says that nothing more will be written; reading goes on.
+    fn shut_down_writing(&mut self, now: Instant) -> io::Result<()>;
+}
+
+/// Where pipes come from: a listener, or one attempt to connect.
+pub(crate) trait Source: fmt::Debug + Send {
+    type Pipe: Pipe;
+
+    /// The next pipe, if there is one by now.
+    fn next(&mut self, now: Instant) -> Option<Arrival<Self::Pipe>>;
+
+    /// Gives no more pipes.
+    fn stop(&mut self);
+
+    /// Whether no more pipes will come.
+    fn is_done(&self) -> bool;
+
+    /// Where a listener listens.
+    fn local_addr(&self) -> Option<SocketAddr>;
+}
+
+/// What a source has to give.
+#[derive(Debug)]
+pub(crate) enum Arrival<P> {
+    Pipe(P, SocketAddr),
+    /// An attempt to connect has failed.
+    Failed(ConnectError),
+    /// A listener cannot accept now.
+    Trouble(io::Error),
+}

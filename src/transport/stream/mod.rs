@@ -1,0 +1,550 @@
+//! Streams: frames over pipes, for as many connections as a source gives.
+//!
+//! ```text
+//! poll    accept … | link 3: read, frame, frame, stow | link 4: … | link 1: …     (start rotates)
+//! flush   link 4: write | link 9, closing: write, shut down, drain
+//! ```
+//!
+//! A link's turn ends with a short read, or when it has used up its share of the pump. Only links
+//! that have something to write are written to, each with one call. What a link keeps between
+//! pumps: unfinished or unhandled bytes in one ring, unsent bytes in another; idle it keeps none.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::io::ErrorKind;
+use std::mem;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::{Arrival, Close, Conn, Full, Incoming, Pipe, Source, Traffic, Transport};
+use crate::config::{Config, PAUSE, QUIET_AFTER, QUIET_PERIOD, SPARE_RINGS};
+use crate::frame::Framing;
+use crate::inbox::Inbox;
+use crate::reason::{DisconnectReason, ProtocolError, Timeout};
+use crate::ring::{Pool, Ring};
+use crate::slab::Slab;
+
+/// How often a call is repeated that was interrupted by a signal, before it is left for later.
+const RETRIES: usize = 8;
+
+/// How many reads of a closing link are thrown away in one pump, and how long each may be.
+const DRAINED_READS: usize = 16;
+const DRAINED_BYTES: usize = 4096;
+
+#[derive(Debug)]
+pub(crate) struct Streams<S: Source> {
+    source: S,
+    framing: &'static dyn Framing,
+    config: Config,
+    links: Slab<Link<S::Pipe>>,
+    pool: Pool,
+    /// Links that are open and have bytes to write.
+    unsent: Vec<Conn>,
+    /// Links that are being closed gracefully.
+    closing: Vec<Conn>,
+    /// What `flush` has to tell.
+    events: VecDeque<Incoming>,
+    stage: Stage,
+    /// The link whose turn it is; its bytes are in the inbox.
+    turn: Option<Turn>,
+    /// Which slot is first in the next pump.
+    start: usize,
+    clock: Clock,
+    traffic: Traffic,
+}
+
+/// How far a pump has come. It is kept in a field because a handler's panic may end a pump early.
+#[derive(Debug)]
+enum Stage {
+    Between,
+    Accepting { left: usize },
+    Reading { visited: usize, slots: usize },
+}
+
+/// What a link may still do in this pump.
+#[derive(Debug)]
+struct Turn {
+    conn: Conn,
+    messages: usize,
+    bytes: usize,
+    /// The last read was short: there is no more for now.
+    dry: bool,
+}
+
+/// The times of pumps.
+#[derive(Debug, Default)]
+struct Clock {
+    last: Option<Instant>,
+    /// When everything, quiet links and the listener included, was last looked at.
+    full: Option<Instant>,
+    /// Whether this pump looks at everything.
+    is_full: bool,
+    /// The first pump after the last pause.
+    resumed: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Link<P> {
+    pipe: P,
+    state: State,
+    inbound: Ring,
+    outbound: Ring,
+    /// How far the framing has looked into the unfinished frame.
+    scanned: usize,
+    /// When the unfinished frame began.
+    frame_since: Option<Instant>,
+    /// When bytes last came.
+    active: Instant,
+}
+
+#[derive(Debug)]
+enum State {
+    Open,
+    /// Writing has failed; what has been received is still handled.
+    Broken(ErrorKind),
+    /// The far end is through; what has been received is still handled.
+    Ended(Option<ErrorKind>),
+    /// Nobody listens any more; what was sent is still delivered.
+    Closing {
+        deadline: Instant,
+        shut: bool,
+        ended: bool,
+    },
+}
+
+impl<S: Source> Streams<S> {
+    pub(crate) fn new(source: S, framing: &'static dyn Framing, config: &Config) -> Self {
+        Self {
+            source,
+            framing,
+            config: config.clone(),
+            links: Slab::new(),
+            pool: Pool::new(SPARE_RINGS),
+            unsent: Vec::new(),
+            closing: Vec::new(),
+            events: VecDeque::new(),
+            stage: Stage::Between,
+            turn: None,
+            start: 0,
+            clock: Clock::default(),
+            traffic: Traffic::default(),
+        }
+    }
+
+    /// One more connection, if one is waiting.
+    fn accept(&mut self, now: Instant) -> Option<Incoming> {
+        Some(match self.source.next(now)? {
+            Arrival::Pipe(pipe, addr) => self.open(now, pipe, addr),
+            Arrival::Failed(error) => Incoming::Failed { error },
+            Arrival::Trouble(error) => Incoming::Trouble { error },
+        })
+    }
+
+    fn open(&mut self, now: Instant, pipe: S::Pipe, addr: SocketAddr) -> Incoming {
+        let conn = self.links.insert(Link {
+            pipe,
+            state: State::Open,
+            inbound: Ring::new(),
+            outbound: Ring::new(),
+            scanned: 0,
+            frame_since: None,
+            active: now,
+        });
+        Incoming::Opened { conn, addr }
+    }
+
+    /// Gives the turn to the link in a slot, unless it has none.
+    fn begin_turn(&mut self, now: Instant, slot: usize, inbox: &mut Inbox) {
+        let Some((conn, link)) = self.links.at(slot) else { return };
+        if matches!(link.state, State::Closing { .. }) {
+            return;
+        }
+        let quiet = link.inbound.is_empty()
+            && now.saturating_duration_since(link.active) > QUIET_AFTER
+            && matches!(link.state, State::Open);
+        if quiet && !self.clock.is_full {
+            return;
+        }
+        inbox.adopt(mem::take(&mut link.inbound));
+        self.turn = Some(Turn {
+            conn,
+            messages: self.config.messages_per_pump.max(1),
+            bytes: self.config.bytes_per_pump.max(1),
+            dry: false,
+        });
+    }
+
+    /// Goes on with the link whose turn it is; nothing when its turn is over.
+    fn go_on(&mut self, now: Instant, turn: &mut Turn, inbox: &mut Inbox) -> Option<Incoming> {
+        let conn = turn.conn;
+        let link = match self.links.get_mut(conn) {
+            Some(link) if !matches!(link.state, State::Closing { .. }) => link,
+            _ => {
+                // A handler has closed it; what had come with the last message is not handled.
+                inbox.clear(&mut self.pool);
+                return None;
+            }
+        };
+        loop {
+            let mut unfinished = false;
+            if turn.messages > 0 {
+                let max = self.config.frame_len();
+                match self.framing.find(inbox.input(), &mut link.scanned, max) {
+                    Ok(Some(frame)) => {
+                        inbox.open(frame);
+                        link.scanned = 0;
+                        link.frame_since = None;
+                        turn.messages -= 1;
+                        return Some(Incoming::Payload { conn });
+                    }
+                    Ok(None) => unfinished = true,
+                    Err(error) => {
+                        inbox.clear(&mut self.pool);
+                        let reason = DisconnectReason::Protocol(ProtocolError::Frame(error));
+                        return self.end(conn, reason);
+                    }
+                }
+            }
+            if let (true, State::Ended(error)) = (unfinished, &link.state) {
+                let reason = match (error, inbox.input().len()) {
+                    (Some(kind), _) => DisconnectReason::Io(*kind),
+                    (None, 0) => DisconnectReason::Closed,
+                    (None, bytes) => DisconnectReason::CutOff { bytes },
+                };
+                inbox.clear(&mut self.pool);
+                return self.end_after_flush(now, conn, reason);
+            }
+            if !unfinished || turn.dry || turn.bytes == 0 {
+                link.inbound = inbox.stow(&mut self.pool);
+                return self.judge(now, conn, unfinished && turn.dry);
+            }
+            match read(now, link, inbox, &mut self.pool) {
+                Ok((0, _)) => link.state = State::Ended(None),
+                Ok((len, full)) => {
+                    self.traffic.read += len as u64;
+                    link.active = now;
+                    turn.bytes = turn.bytes.saturating_sub(len);
+                    turn.dry = !full;
+                }
+                Err(ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                    turn.dry = true;
+                    if let State::Broken(kind) = link.state {
+                        link.state = State::Ended(Some(kind));
+                    }
+                }
+                Err(kind) => link.state = State::Ended(Some(kind)),
+            }
+        }
+    }
+
+    /// A link's turn is over: keeps time of an unfinished frame, if all that has come is read.
+    fn judge(&mut self, now: Instant, conn: Conn, dry: bool) -> Option<Incoming> {
+        let link = self.links.get_mut(conn)?;
+        if !dry || link.inbound.is_empty() {
+            return None;
+        }
+        let since = *link.frame_since.get_or_insert(now);
+        let since = self.clock.resumed.map_or(since, |resumed| resumed.max(since));
+        if now.saturating_duration_since(since) <= self.config.frame_timeout {
+            return None;
+        }
+        self.end(conn, DisconnectReason::Timeout(Timeout::Frame))
+    }
+
+    /// Ends a link at once.
+    fn end(&mut self, conn: Conn, reason: DisconnectReason) -> Option<Incoming> {
+        self.drop_link(conn);
+        Some(Incoming::Closed { conn, reason })
+    }
+
+    /// Ends a link whose far end is through, but delivers what it was sent.
+    fn end_after_flush(
+        &mut self,
+        now: Instant,
+        conn: Conn,
+        reason: DisconnectReason,
+    ) -> Option<Incoming> {
+        let deliverable =
+            self.links.get(conn).is_some_and(|link| !link.outbound.is_empty()) && reason.is_end();
+        if deliverable {
+            self.begin_closing(now, conn, true);
+        } else {
+            self.drop_link(conn);
+        }
+        Some(Incoming::Closed { conn, reason })
+    }
+
+    fn begin_closing(&mut self, now: Instant, conn: Conn, ended: bool) {
+        // Closing links take descriptors too: no more of them than of peers.
+        if self.closing.len() >= self.config.max_peers.max(1) {
+            let oldest = self.closing.remove(0);
+            self.give_up(oldest);
+        }
+        if let Some(link) = self.links.get_mut(conn) {
+            link.inbound.release(&mut self.pool);
+            let deadline = now + self.config.flush_timeout;
+            link.state = State::Closing { deadline, shut: false, ended };
+            self.closing.push(conn);
+        }
+    }
+
+    /// Drops a closing link whether or not all was delivered.
+    fn give_up(&mut self, conn: Conn) {
+        let bytes = self.links.get(conn).map_or(0, |link| link.outbound.len());
+        if bytes > 0 {
+            self.events.push_back(Incoming::Undelivered { conn, bytes });
+        }
+        self.drop_link(conn);
+    }
+
+    fn drop_link(&mut self, conn: Conn) {
+        if let Some(mut link) = self.links.remove(conn) {
+            link.inbound.release(&mut self.pool);
+            link.outbound.release(&mut self.pool);
+        }
+    }
+
+    /// Brings a graceful end forward; tells whether it is still under way.
+    fn close_further(&mut self, now: Instant, conn: Conn) -> bool {
+        let Some(link) = self.links.get_mut(conn) else { return false };
+        self.traffic.written += write(now, link, &mut self.pool) as u64;
+        let flushed = link.outbound.is_empty();
+        let State::Closing { deadline, shut, ended } = &mut link.state else { return false };
+        if flushed && !*shut {
+            *shut = true;
+            // It fails where the far end is gone already, which is just as well.
+            let _ = link.pipe.shut_down_writing(now);
+        }
+        let mut waste = [0; DRAINED_BYTES];
+        for _ in 0..DRAINED_READS {
+            if *ended {
+                break;
+            }
+            match link.pipe.read(now, &mut waste) {
+                Ok(0) => *ended = true,
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(_) => *ended = true,
+            }
+        }
+        let over = (*ended && flushed) || now >= *deadline;
+        if over {
+            self.give_up(conn);
+        }
+        !over
+    }
+}
+
+impl<S: Source> Transport for Streams<S> {
+    fn poll(&mut self, now: Instant, inbox: &mut Inbox) -> Option<Incoming> {
+        if let Some(event) = self.events.pop_front() {
+            return Some(event);
+        }
+        loop {
+            if let Some(mut turn) = self.turn.take() {
+                inbox.finish();
+                if let Some(event) = self.go_on(now, &mut turn, inbox) {
+                    // A turn that ends with its link's end needs no end of its own.
+                    if matches!(event, Incoming::Payload { .. }) {
+                        self.turn = Some(turn);
+                    }
+                    return Some(event);
+                }
+            }
+            match &mut self.stage {
+                Stage::Between => {
+                    self.clock.tick(now);
+                    let left = if self.clock.is_full { self.config.accepts_per_pump } else { 0 };
+                    self.stage = Stage::Accepting { left };
+                }
+                Stage::Accepting { left: 0 } => {
+                    self.stage = Stage::Reading { visited: 0, slots: self.links.slots() };
+                }
+                Stage::Accepting { left } => {
+                    *left -= 1;
+                    match self.accept(now) {
+                        Some(event) => return Some(event),
+                        None => self.stage = Stage::Accepting { left: 0 },
+                    }
+                }
+                Stage::Reading { visited, slots } if visited == slots => {
+                    self.start = (self.start + 1) % (*slots).max(1);
+                    self.stage = Stage::Between;
+                    return None;
+                }
+                Stage::Reading { visited, slots } => {
+                    let slot = (self.start + *visited) % *slots;
+                    *visited += 1;
+                    self.begin_turn(now, slot, inbox);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, now: Instant, conn: Conn, payload: &[u8]) -> Result<(), Full> {
+        let Some(link) = self.links.get_mut(conn) else { return Ok(()) };
+        match link.state {
+            State::Open | State::Ended(None) => {}
+            // It cannot be delivered, and the peer's end says so.
+            State::Broken(_) | State::Ended(Some(_)) | State::Closing { .. } => return Ok(()),
+        }
+        let (header, trailer) = (self.framing.header(payload.len()), self.framing.trailer());
+        let len = header.as_bytes().len() + payload.len() + trailer.len();
+        let max = self.config.outbound();
+        if link.outbound.len() + len > max {
+            // A burst is not a slow reader: what the system takes now does not count.
+            self.traffic.written += write(now, link, &mut self.pool) as u64;
+            let queued = link.outbound.len();
+            if queued + len > max {
+                return Err(Full { queued, max });
+            }
+        }
+        if link.outbound.is_empty() {
+            self.unsent.push(conn);
+        }
+        link.outbound.push(header.as_bytes(), &mut self.pool);
+        link.outbound.push(payload, &mut self.pool);
+        link.outbound.push(trailer, &mut self.pool);
+        Ok(())
+    }
+
+    fn close(&mut self, now: Instant, conn: Conn, how: Close) {
+        match how {
+            Close::Now => self.drop_link(conn),
+            Close::Gracefully => {
+                let ended = match self.links.get(conn).map(|link| &link.state) {
+                    None | Some(State::Closing { .. }) => return,
+                    Some(State::Open) => false,
+                    Some(State::Broken(_) | State::Ended(_)) => true,
+                };
+                self.begin_closing(now, conn, ended);
+            }
+        }
+    }
+
+    fn flush(&mut self, now: Instant) {
+        let mut unsent = mem::take(&mut self.unsent);
+        unsent.retain(|conn| match self.links.get_mut(*conn) {
+            Some(link) if !matches!(link.state, State::Closing { .. }) => {
+                self.traffic.written += write(now, link, &mut self.pool) as u64;
+                !link.outbound.is_empty()
+            }
+            _ => false,
+        });
+        self.unsent = unsent;
+        let mut closing = mem::take(&mut self.closing);
+        closing.retain(|conn| self.close_further(now, *conn));
+        self.closing = closing;
+    }
+
+    fn stop(&mut self) {
+        self.source.stop();
+    }
+
+    fn is_done(&self) -> bool {
+        self.source.is_done() && self.links.is_empty() && self.events.is_empty()
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.source.local_addr()
+    }
+
+    fn take_traffic(&mut self) -> Traffic {
+        mem::take(&mut self.traffic)
+    }
+}
+
+impl<S: Source> Drop for Streams<S> {
+    /// Whoever drops an endpoint in the middle of a game still says what it has said.
+    fn drop(&mut self) {
+        for conn in mem::take(&mut self.unsent).into_iter().chain(mem::take(&mut self.closing)) {
+            if let (Some(link), Some(now)) = (self.links.get_mut(conn), self.clock.last) {
+                write(now, link, &mut self.pool);
+            }
+        }
+    }
+}
+
+/// Reads once into the inbox.
+fn read<P: Pipe>(
+    now: Instant,
+    link: &mut Link<P>,
+    inbox: &mut Inbox,
+    pool: &mut Pool,
+) -> Result<(usize, bool), ErrorKind> {
+    let mut last = ErrorKind::Interrupted;
+    for _ in 0..RETRIES {
+        match inbox.read(pool, |buffer| link.pipe.read(now, buffer)) {
+            Ok(read) => return Ok(read),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                last = error.kind();
+                break;
+            }
+        }
+    }
+    Err(last)
+}
+
+/// Writes once what a link has to say; tells how much the system took.
+fn write<P: Pipe>(now: Instant, link: &mut Link<P>, pool: &mut Pool) -> usize {
+    if link.outbound.is_empty() {
+        return 0;
+    }
+    for _ in 0..RETRIES {
+        match link.pipe.write(now, link.outbound.slices()) {
+            Ok(len) => {
+                link.outbound.consume(len.min(link.outbound.len()));
+                if link.outbound.is_empty() {
+                    link.outbound.release(pool);
+                }
+                return len;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return 0,
+            Err(error) => {
+                link.outbound.release(pool);
+                link.state = match link.state {
+                    // What has been received is still read; the end follows from there.
+                    State::Open => State::Broken(error.kind()),
+                    State::Ended(None) => State::Ended(Some(error.kind())),
+                    State::Closing { deadline, .. } => {
+                        State::Closing { deadline, shut: true, ended: true }
+                    }
+                    State::Broken(kind) => State::Broken(kind),
+                    State::Ended(Some(kind)) => State::Ended(Some(kind)),
+                };
+                return 0;
+            }
+        }
+    }
+    0
+}
+
+impl Clock {
+    fn tick(&mut self, now: Instant) {
+        let since = |then: Option<Instant>| match then {
+            // A clock that stands still is somebody's own: nothing is rationed by it.
+            Some(then) if now > then => now.saturating_duration_since(then),
+            _ => Duration::MAX,
+        };
+        if self.last.is_some() && since(self.last) != Duration::MAX && since(self.last) > PAUSE {
+            self.resumed = Some(now);
+        }
+        self.last = Some(now);
+        self.is_full = since(self.full) >= QUIET_PERIOD;
+        if self.is_full {
+            self.full = Some(now);
+        }
+    }
+}
+
+impl DisconnectReason {
+    /// Whether the far end has ended the connection in an orderly way, so that it may still read.
+    fn is_end(&self) -> bool {
+        matches!(self, Self::Closed | Self::CutOff { .. })
+    }
+}

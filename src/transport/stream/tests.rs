@@ -1,0 +1,328 @@
+//! Streams over scripted pipes: what each read gives and each write takes is written down.
+
+use super::*;
+use crate::frame::LengthPrefix;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+/// A pipe that follows a script: what each read gives, and what each write takes.
+#[derive(Debug, Default)]
+struct Script {
+    reads: VecDeque<io::Result<Vec<u8>>>,
+    writes: VecDeque<io::Result<usize>>,
+    written: Vec<u8>,
+    write_calls: usize,
+    shut: bool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct ScriptPipe(Arc<Mutex<Script>>);
+
+impl Pipe for ScriptPipe {
+    fn read(&mut self, _now: Instant, buffer: &mut [u8]) -> io::Result<usize> {
+        let next = self.0.lock().unwrap().reads.pop_front();
+        let bytes = next.unwrap_or_else(|| Err(ErrorKind::WouldBlock.into()))?;
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        Ok(bytes.len())
+    }
+
+    fn write(&mut self, _now: Instant, bytes: (&[u8], &[u8])) -> io::Result<usize> {
+        let mut script = self.0.lock().unwrap();
+        script.write_calls += 1;
+        let all = [bytes.0, bytes.1].concat();
+        let len = script.writes.pop_front().unwrap_or(Ok(usize::MAX))?.min(all.len());
+        script.written.extend(&all[..len]);
+        Ok(len)
+    }
+
+    fn shut_down_writing(&mut self, _now: Instant) -> io::Result<()> {
+        self.0.lock().unwrap().shut = true;
+        Ok(())
+    }
+}
+
+/// A source of prepared pipes.
+#[derive(Debug)]
+struct Prepared(Vec<ScriptPipe>);
+
+impl Source for Prepared {
+    type Pipe = ScriptPipe;
+
+    fn next(&mut self, _now: Instant) -> Option<Arrival<ScriptPipe>> {
+        let pipe = self.0.pop()?;
+        Some(Arrival::Pipe(pipe, SocketAddr::from(([127, 0, 0, 1], 1))))
+    }
+
+    fn stop(&mut self) {
+        self.0.clear();
+    }
+
+    fn is_done(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+}
+
+struct Bench {
+    streams: Streams<Prepared>,
+    inbox: Inbox,
+    now: Instant,
+    pipe: ScriptPipe,
+}
+
+impl Bench {
+    fn new(config: Config) -> Self {
+        let pipe = ScriptPipe::default();
+        let source = Prepared(vec![pipe.clone()]);
+        let streams = Streams::new(source, &LengthPrefix, &config);
+        Self { streams, inbox: Inbox::new(), now: Instant::now(), pipe }
+    }
+
+    fn reads(&self, result: io::Result<&[u8]>) {
+        self.pipe.0.lock().unwrap().reads.push_back(result.map(<[u8]>::to_vec));
+    }
+
+    /// One pump, as text: `open`, `N` for a payload of N bytes, the reason of an end.
+    fn pump(&mut self) -> Vec<String> {
+        let mut seen = Vec::new();
+        while let Some(event) = self.streams.poll(self.now, &mut self.inbox) {
+            seen.push(match event {
+                Incoming::Opened { .. } => "open".to_owned(),
+                Incoming::Payload { .. } => self.payload_len().to_string(),
+                Incoming::Closed { reason, .. } => reason.to_string(),
+                other => format!("{other:?}"),
+            });
+        }
+        self.streams.flush(self.now);
+        seen
+    }
+
+    fn payload_len(&self) -> usize {
+        let input = self.inbox.input();
+        u32::from_be_bytes(input.start().unwrap()) as usize
+    }
+
+    fn conn(&self) -> Conn {
+        self.streams.links.first().expect("one link")
+    }
+}
+
+fn frames(lens: &[usize]) -> Vec<u8> {
+    let frame = |len: &usize| [&(*len as u32).to_be_bytes()[..], &vec![7; *len]].concat();
+    lens.iter().flat_map(frame).collect()
+}
+
+#[test]
+fn every_cut_of_a_stream_gives_the_same_frames() {
+    let stream = frames(&[1, 2, 30, 5]);
+    for cut in 0..=stream.len() {
+        for second in cut..=stream.len() {
+            let mut bench = Bench::new(Config::new());
+            for piece in [&stream[..cut], &stream[cut..second], &stream[second..]] {
+                if !piece.is_empty() {
+                    bench.reads(Ok(piece));
+                }
+            }
+            let seen: Vec<String> = (0..4).flat_map(|_| bench.pump()).collect();
+            assert_eq!(seen, ["open", "1", "2", "30", "5"], "cut at {cut} and {second}");
+        }
+    }
+}
+
+#[test]
+fn an_idle_link_keeps_no_buffer() {
+    let mut bench = Bench::new(Config::new());
+    bench.reads(Ok(&frames(&[3])[..5]));
+    bench.pump();
+    let conn = bench.conn();
+    assert_eq!(bench.streams.links.get(conn).unwrap().inbound.len(), 5);
+    bench.reads(Ok(&frames(&[3])[5..]));
+    assert_eq!(bench.pump(), ["3"]);
+    let link = bench.streams.links.get(conn).unwrap();
+    assert!(format!("{:?}", link.inbound).contains("storage: []"), "{:?}", link.inbound);
+}
+
+#[test]
+fn the_share_of_a_pump_is_kept_and_the_rest_comes_next() {
+    let mut bench = Bench::new(Config::new().messages_per_pump(2));
+    bench.reads(Ok(&frames(&[1, 2, 3, 4, 5])));
+    bench.reads(Ok(&[]));
+    assert_eq!(bench.pump(), ["open", "1", "2"]);
+    assert_eq!(bench.pump(), ["3", "4"]);
+    assert_eq!(bench.pump(), ["5", "closed by the peer"]);
+}
+
+/// Design section 8: which kinds of error mean what, whatever the system.
+#[test]
+fn every_kind_of_error_ends_at_most_this_link() {
+    for kind in [
+        ErrorKind::ConnectionReset,
+        ErrorKind::ConnectionAborted,
+        ErrorKind::BrokenPipe,
+        ErrorKind::NotConnected,
+        ErrorKind::TimedOut,
+        ErrorKind::InvalidInput,
+        ErrorKind::HostUnreachable,
+        ErrorKind::Other,
+    ] {
+        let mut bench = Bench::new(Config::new());
+        bench.reads(Ok(&frames(&[1])));
+        bench.reads(Err(ErrorKind::WouldBlock.into()));
+        bench.reads(Err(kind.into()));
+        assert_eq!(bench.pump(), ["open", "1"]);
+        let seen: Vec<String> = (0..2).flat_map(|_| bench.pump()).collect();
+        assert_eq!(seen, [kind.to_string()], "reading");
+        assert!(bench.streams.is_done());
+
+        let mut bench = Bench::new(Config::new());
+        bench.pipe.0.lock().unwrap().writes.push_back(Err(kind.into()));
+        assert_eq!(bench.pump(), ["open"]);
+        let conn = bench.conn();
+        bench.streams.send(bench.now, conn, b"x").unwrap();
+        bench.reads(Err(ErrorKind::WouldBlock.into()));
+        bench.pump();
+        // What had been received before is handled, then the link ends.
+        bench.reads(Ok(&frames(&[2])));
+        let seen: Vec<String> = (0..3).flat_map(|_| bench.pump()).collect();
+        assert!(
+            seen == ["2".to_owned(), kind.to_string()] || seen == [kind.to_string()],
+            "writing: {seen:?}"
+        );
+        assert!(bench.streams.is_done());
+    }
+}
+
+#[test]
+fn interrupted_is_retried_and_never_for_ever() {
+    let mut bench = Bench::new(Config::new());
+    for _ in 0..3 {
+        bench.reads(Err(ErrorKind::Interrupted.into()));
+    }
+    bench.reads(Ok(&frames(&[1])));
+    assert_eq!(bench.pump(), ["open", "1"]);
+    for _ in 0..20 {
+        bench.reads(Err(ErrorKind::Interrupted.into()));
+    }
+    bench.reads(Ok(&frames(&[2])));
+    let seen: Vec<String> = (0..4).flat_map(|_| bench.pump()).collect();
+    assert_eq!(seen, ["2"]);
+}
+
+#[test]
+fn one_write_for_everything_that_was_sent_and_none_when_idle() {
+    let mut bench = Bench::new(Config::new());
+    bench.pump();
+    let conn = bench.conn();
+    for len in [1, 2, 3] {
+        bench.streams.send(bench.now, conn, &vec![7; len]).unwrap();
+    }
+    bench.pump();
+    bench.pump();
+    let script = bench.pipe.0.lock().unwrap();
+    assert_eq!((script.write_calls, &script.written), (1, &frames(&[1, 2, 3])));
+}
+
+#[test]
+fn partial_writes_at_every_offset_deliver_the_same_bytes() {
+    for step in 1..=9 {
+        let mut bench = Bench::new(Config::new());
+        bench.pump();
+        let conn = bench.conn();
+        bench.pipe.0.lock().unwrap().writes = (0..50).map(|_| Ok(step)).collect();
+        for len in [1, 2, 3, 11] {
+            bench.streams.send(bench.now, conn, &vec![7; len]).unwrap();
+            bench.streams.flush(bench.now);
+        }
+        (0..40).for_each(|_| bench.streams.flush(bench.now));
+        assert_eq!(bench.pipe.0.lock().unwrap().written, frames(&[1, 2, 3, 11]));
+    }
+}
+
+#[test]
+fn a_graceful_end_writes_shuts_down_and_drains() {
+    let mut bench = Bench::new(Config::new());
+    bench.pump();
+    let conn = bench.conn();
+    bench.pipe.0.lock().unwrap().writes.extend([Ok(2), Err(ErrorKind::WouldBlock.into())]);
+    bench.streams.send(bench.now, conn, b"bye").unwrap();
+    bench.streams.close(bench.now, conn, Close::Gracefully);
+    bench.streams.flush(bench.now);
+    bench.streams.flush(bench.now);
+    assert!(!bench.pipe.0.lock().unwrap().shut, "not before all is written");
+    bench.streams.flush(bench.now);
+    assert!(bench.pipe.0.lock().unwrap().shut);
+    bench.reads(Ok(b"what comes late is thrown away"));
+    assert_eq!(bench.pump(), [""; 0]);
+    assert!(!bench.streams.links.is_empty(), "waits for the far end");
+    bench.reads(Ok(b""));
+    assert_eq!(bench.pump(), [""; 0]);
+    assert!(bench.streams.links.is_empty());
+    assert_eq!(
+        bench.pipe.0.lock().unwrap().written,
+        frames(&[3])[..4].iter().copied().chain(*b"bye").collect::<Vec<u8>>()
+    );
+}
+
+#[test]
+fn a_graceful_end_has_a_deadline_and_says_what_was_lost() {
+    let mut bench = Bench::new(Config::new());
+    bench.pump();
+    let conn = bench.conn();
+    bench.pipe.0.lock().unwrap().writes =
+        (0..9).map(|_| Err(ErrorKind::WouldBlock.into())).collect();
+    bench.streams.send(bench.now, conn, b"bye").unwrap();
+    bench.streams.close(bench.now, conn, Close::Gracefully);
+    bench.now += Config::new().flush_timeout - Duration::from_millis(1);
+    assert_eq!(bench.pump(), [""; 0]);
+    bench.now += Duration::from_millis(1);
+    assert_eq!(bench.pump(), [""; 0]);
+    let seen = bench.pump();
+    assert!(seen[0].starts_with("Undelivered") && seen[0].contains("bytes: 7"), "{seen:?}");
+}
+
+#[test]
+fn a_frame_that_never_ends_is_judged_and_a_pause_is_not_held_against_it() {
+    let timeout = Config::new().frame_timeout;
+    let mut bench = Bench::new(Config::new());
+    bench.reads(Ok(&frames(&[9])[..5]));
+    assert_eq!(bench.pump(), ["open"]);
+    // The game was stopped for an hour: the peer could do nothing for it.
+    bench.now += Duration::from_secs(3600);
+    assert_eq!(bench.pump(), [""; 0]);
+    for _ in 0..timeout.as_secs() {
+        bench.now += Duration::from_secs(1);
+        assert_eq!(bench.pump(), [""; 0]);
+    }
+    bench.now += Duration::from_secs(1);
+    assert_eq!(bench.pump(), ["too slow: a frame was never finished"]);
+}
+
+#[test]
+fn quiet_links_are_read_once_a_millisecond_and_busy_ones_always() {
+    let mut bench = Bench::new(Config::new());
+    bench.pump();
+    let pumps_until_heard = |bench: &mut Bench| {
+        bench.reads(Ok(&frames(&[1])));
+        (1..50)
+            .find(|_| {
+                bench.now += Duration::from_micros(100);
+                bench.pump() == ["1"]
+            })
+            .expect("heard at last")
+    };
+    assert_eq!(pumps_until_heard(&mut bench), 1);
+    bench.now += QUIET_AFTER * 2;
+    bench.pump();
+    let quiet = pumps_until_heard(&mut bench);
+    assert!((2..=10).contains(&quiet), "{quiet}");
+    assert_eq!(pumps_until_heard(&mut bench), 1);
+}
+
+#[test]
+fn what_an_idle_link_costs() {
+    // Beside a pipe's own size: two empty rings, three times, state.
+    assert!(size_of::<Link<()>>() <= 176, "{}", size_of::<Link<()>>());
+}

@@ -1,0 +1,134 @@
+//! What tests share: one server and its clients over TCP or in memory, and bare streams.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hexapod::{Client, Config, Dialect, MemoryNetwork, MemoryStream, Server};
+
+/// The first bytes of every server: repod's greeting, byte for byte.
+pub const GREETING: &[u8] = b"\0\0\0\x12\x81\xa6action\xa9connected";
+
+/// How long a test waits for real sockets before it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The network of a test.
+#[derive(Clone, Debug)]
+pub enum Network {
+    Tcp,
+    Memory(MemoryNetwork),
+}
+
+/// Runs a test on both networks.
+pub fn on_both(test: impl Fn(Network)) {
+    test(Network::Memory(MemoryNetwork::new()));
+    test(Network::Tcp);
+}
+
+impl Network {
+    /// A server on a free port.
+    pub fn server<S, P: Default>(&self, config: Config) -> (Server<S, P>, SocketAddr) {
+        let mut server = Server::with_config(config.quiet(true));
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let addr = match self {
+            Self::Tcp => server.listen(any, Dialect::REPOD),
+            Self::Memory(network) => server.listen_memory(network, any, Dialect::REPOD),
+        };
+        (server, addr.expect("a free port"))
+    }
+
+    pub fn client<S>(&self, addr: SocketAddr) -> Client<S> {
+        self.client_with(addr, Config::new())
+    }
+
+    pub fn client_with<S>(&self, addr: SocketAddr, config: Config) -> Client<S> {
+        let mut client = Client::with_config(config.quiet(true));
+        match self {
+            Self::Tcp => client.connect_to(addr),
+            Self::Memory(network) => client.connect_to_memory(network, addr),
+        }
+        client
+    }
+
+    /// A bare stream: for what no client would say.
+    pub fn stream(&self, addr: SocketAddr) -> Stream {
+        match self {
+            Self::Tcp => {
+                let stream = TcpStream::connect(addr).expect("the server listens");
+                stream.set_nonblocking(true).expect("non-blocking");
+                stream.set_nodelay(true).expect("no delay");
+                Stream::Tcp(stream)
+            }
+            Self::Memory(network) => {
+                Stream::Memory(network.connect(addr).expect("the server listens"))
+            }
+        }
+    }
+}
+
+/// A bare stream that never blocks.
+#[derive(Debug)]
+pub enum Stream {
+    Tcp(TcpStream),
+    Memory(MemoryStream),
+}
+
+impl Stream {
+    /// Reads what is there; tells whether the far end is through.
+    pub fn read_some(&mut self, into: &mut Vec<u8>) -> io::Result<bool> {
+        let mut buffer = [0; 4096];
+        loop {
+            let read = match self {
+                Self::Tcp(stream) => stream.read(&mut buffer),
+                Self::Memory(stream) => stream.read(&mut buffer),
+            };
+            match read {
+                Ok(0) => return Ok(true),
+                Ok(len) => into.extend(&buffer[..len]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes as much as fits now; tells how much.
+    pub fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Memory(stream) => stream.write(bytes),
+        };
+        match written {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
+            other => other,
+        }
+    }
+
+    /// Writes bytes that are known to fit.
+    pub fn say(&mut self, bytes: &[u8]) {
+        assert_eq!(self.write_some(bytes).expect("a stream that can be written"), bytes.len());
+    }
+
+    pub fn shut_down_writing(&mut self) {
+        match self {
+            Self::Tcp(stream) => drop(stream.shutdown(std::net::Shutdown::Write)),
+            Self::Memory(stream) => stream.shut_down_writing(),
+        }
+    }
+}
+
+/// A frame in repod's dialect around a payload.
+pub fn frame(payload: &[u8]) -> Vec<u8> {
+    [&(payload.len() as u32).to_be_bytes()[..], payload].concat()
+}
+
+/// Goes on with a step until it says that it is done. Real sockets take their time; the step gives
+/// them a moment, and a test that waits for what never comes fails here.
+#[track_caller]
+pub fn until(mut step: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !step() {
+        assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain");
+        thread::yield_now();
+    }
+}

@@ -1,0 +1,13 @@
+//! Tests from outside, one binary. `cargo test` runs all of it on loopback and in memory.
+
+mod alloc;
+mod bounds;
+mod examples;
+mod harness;
+mod hostile;
+mod lifecycle;
+mod messages;
+mod python;
+mod sending;
+mod tidy;
+mod wire;
