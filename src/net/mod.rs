@@ -225,7 +225,6 @@ impl<P: Default> Net<P> {
             match event {
                 Incoming::Payload { conn } => {
                     if let Some(peer) = self.owner(at, conn) {
-                        self.activity.messages += 1;
                         return Polled::Payload(peer);
                     }
                 }

@@ -50,7 +50,10 @@ impl<P: Default> Net<P> {
         let Some(entry) = self.peers.get_mut(peer.0) else { return Verdict::Session };
         entry.heard = self.now;
         match &entry.phase {
-            Phase::Up => Verdict::Game,
+            Phase::Up => {
+                self.activity.messages += 1;
+                Verdict::Game
+            }
             Phase::Greeting { .. } if message.action() == GREETING => {
                 if let Phase::Greeting { early } = std::mem::replace(&mut entry.phase, Phase::Up) {
                     self.send_early(peer, &early);

@@ -8,27 +8,27 @@ use std::time::{Duration, Instant};
 use hexapod::{Client, Config, Dialect, MemoryNetwork, MemoryStream, Server};
 
 /// The first bytes of every server: repod's greeting, byte for byte.
-pub const GREETING: &[u8] = b"\0\0\0\x12\x81\xa6action\xa9connected";
+pub(crate) const GREETING: &[u8] = b"\0\0\0\x12\x81\xa6action\xa9connected";
 
 /// How long a test waits for real sockets before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The network of a test.
 #[derive(Clone, Debug)]
-pub enum Network {
+pub(crate) enum Network {
     Tcp,
     Memory(MemoryNetwork),
 }
 
 /// Runs a test on both networks.
-pub fn on_both(test: impl Fn(Network)) {
+pub(crate) fn on_both(test: impl Fn(Network)) {
     test(Network::Memory(MemoryNetwork::new()));
     test(Network::Tcp);
 }
 
 impl Network {
     /// A server on a free port.
-    pub fn server<S, P: Default>(&self, config: Config) -> (Server<S, P>, SocketAddr) {
+    pub(crate) fn server<S, P: Default>(&self, config: Config) -> (Server<S, P>, SocketAddr) {
         let mut server = Server::with_config(config.quiet(true));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let addr = match self {
@@ -38,11 +38,11 @@ impl Network {
         (server, addr.expect("a free port"))
     }
 
-    pub fn client<S>(&self, addr: SocketAddr) -> Client<S> {
+    pub(crate) fn client<S>(&self, addr: SocketAddr) -> Client<S> {
         self.client_with(addr, Config::new())
     }
 
-    pub fn client_with<S>(&self, addr: SocketAddr, config: Config) -> Client<S> {
+    pub(crate) fn client_with<S>(&self, addr: SocketAddr, config: Config) -> Client<S> {
         let mut client = Client::with_config(config.quiet(true));
         match self {
             Self::Tcp => client.connect_to(addr),
@@ -52,7 +52,7 @@ impl Network {
     }
 
     /// A bare stream: for what no client would say.
-    pub fn stream(&self, addr: SocketAddr) -> Stream {
+    pub(crate) fn stream(&self, addr: SocketAddr) -> Stream {
         match self {
             Self::Tcp => {
                 let stream = TcpStream::connect(addr).expect("the server listens");
@@ -69,14 +69,14 @@ impl Network {
 
 /// A bare stream that never blocks.
 #[derive(Debug)]
-pub enum Stream {
+pub(crate) enum Stream {
     Tcp(TcpStream),
     Memory(MemoryStream),
 }
 
 impl Stream {
     /// Reads what is there; tells whether the far end is through.
-    pub fn read_some(&mut self, into: &mut Vec<u8>) -> io::Result<bool> {
+    pub(crate) fn read_some(&mut self, into: &mut Vec<u8>) -> io::Result<bool> {
         let mut buffer = [0; 4096];
         loop {
             let read = match self {
@@ -93,7 +93,7 @@ impl Stream {
     }
 
     /// Writes as much as fits now; tells how much.
-    pub fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = match self {
             Self::Tcp(stream) => stream.write(bytes),
             Self::Memory(stream) => stream.write(bytes),
@@ -105,11 +105,11 @@ impl Stream {
     }
 
     /// Writes bytes that are known to fit.
-    pub fn say(&mut self, bytes: &[u8]) {
+    pub(crate) fn say(&mut self, bytes: &[u8]) {
         assert_eq!(self.write_some(bytes).expect("a stream that can be written"), bytes.len());
     }
 
-    pub fn shut_down_writing(&mut self) {
+    pub(crate) fn shut_down_writing(&mut self) {
         match self {
             Self::Tcp(stream) => drop(stream.shutdown(std::net::Shutdown::Write)),
             Self::Memory(stream) => stream.shut_down_writing(),
@@ -118,14 +118,14 @@ impl Stream {
 }
 
 /// A frame in repod's dialect around a payload.
-pub fn frame(payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
     [&(payload.len() as u32).to_be_bytes()[..], payload].concat()
 }
 
 /// Goes on with a step until it says that it is done. Real sockets take their time; the step gives
 /// them a moment, and a test that waits for what never comes fails here.
 #[track_caller]
-pub fn until(mut step: impl FnMut() -> bool) {
+pub(crate) fn until(mut step: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !step() {
         assert!(Instant::now() < deadline, "waited {PATIENCE:?} in vain");
