@@ -9,6 +9,8 @@
 //! that have something to write are written to, each with one call. What a link keeps between
 //! pumps: unfinished or unhandled bytes in one ring, unsent bytes in another; idle it keeps none.
 
+mod clock;
+mod link;
 #[cfg(test)]
 mod tests;
 
@@ -16,18 +18,18 @@ use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::mem;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Arrival, Close, Conn, Full, Incoming, Pipe, Source, Traffic, Transport};
-use crate::config::{Config, PAUSE, QUIET_AFTER, QUIET_PERIOD, SPARE_RINGS};
+use crate::config::{Config, QUIET_AFTER, SPARE_RINGS};
 use crate::frame::Framing;
 use crate::inbox::Inbox;
 use crate::reason::{DisconnectReason, ProtocolError, Timeout};
-use crate::ring::{Pool, Ring};
+use crate::ring::Pool;
 use crate::slab::Slab;
 
-/// How often a call is repeated that was interrupted by a signal, before it is left for later.
-const RETRIES: usize = 8;
+use clock::Clock;
+use link::{Link, State};
 
 /// How many reads of a closing link are thrown away in one pump, and how long each may be.
 const DRAINED_READS: usize = 16;
@@ -73,47 +75,6 @@ struct Turn {
     dry: bool,
 }
 
-/// The times of pumps.
-#[derive(Debug, Default)]
-struct Clock {
-    last: Option<Instant>,
-    /// When everything, quiet links and the listener included, was last looked at.
-    full: Option<Instant>,
-    /// Whether this pump looks at everything.
-    is_full: bool,
-    /// The first pump after the last pause.
-    resumed: Option<Instant>,
-}
-
-#[derive(Debug)]
-struct Link<P> {
-    pipe: P,
-    state: State,
-    inbound: Ring,
-    outbound: Ring,
-    /// How far the framing has looked into the unfinished frame.
-    scanned: usize,
-    /// When the unfinished frame began.
-    frame_since: Option<Instant>,
-    /// When bytes last came.
-    active: Instant,
-}
-
-#[derive(Debug)]
-enum State {
-    Open,
-    /// Writing has failed; what has been received is still handled.
-    Broken(ErrorKind),
-    /// The far end is through; what has been received is still handled.
-    Ended(Option<ErrorKind>),
-    /// Nobody listens any more; what was sent is still delivered.
-    Closing {
-        deadline: Instant,
-        shut: bool,
-        ended: bool,
-    },
-}
-
 impl<S: Source> Streams<S> {
     pub(crate) fn new(source: S, framing: &'static dyn Framing, config: &Config) -> Self {
         Self {
@@ -143,22 +104,14 @@ impl<S: Source> Streams<S> {
     }
 
     fn open(&mut self, now: Instant, pipe: S::Pipe, addr: SocketAddr) -> Incoming {
-        let conn = self.links.insert(Link {
-            pipe,
-            state: State::Open,
-            inbound: Ring::new(),
-            outbound: Ring::new(),
-            scanned: 0,
-            frame_since: None,
-            active: now,
-        });
+        let conn = self.links.insert(Link::new(pipe, now));
         Incoming::Opened { conn, addr }
     }
 
     /// Gives the turn to the link in a slot, unless it has none.
     fn begin_turn(&mut self, now: Instant, slot: usize, inbox: &mut Inbox) {
         let Some((conn, link)) = self.links.at(slot) else { return };
-        if matches!(link.state, State::Closing { .. }) {
+        if link.is_closing() {
             return;
         }
         let quiet = link.inbound.is_empty()
@@ -180,7 +133,7 @@ impl<S: Source> Streams<S> {
     fn go_on(&mut self, now: Instant, turn: &mut Turn, inbox: &mut Inbox) -> Option<Incoming> {
         let conn = turn.conn;
         let link = match self.links.get_mut(conn) {
-            Some(link) if !matches!(link.state, State::Closing { .. }) => link,
+            Some(link) if !link.is_closing() => link,
             _ => {
                 // A handler has closed it; what had come with the last message is not handled.
                 inbox.clear(&mut self.pool);
@@ -220,7 +173,7 @@ impl<S: Source> Streams<S> {
                 link.inbound = inbox.stow(&mut self.pool);
                 return self.judge(now, conn, unfinished && turn.dry);
             }
-            match read(now, link, inbox, &mut self.pool) {
+            match link.read(now, inbox, &mut self.pool) {
                 Ok((0, _)) => link.state = State::Ended(None),
                 Ok((len, full)) => {
                     self.traffic.read += len as u64;
@@ -309,7 +262,7 @@ impl<S: Source> Streams<S> {
     /// Brings a graceful end forward; tells whether it is still under way.
     fn close_further(&mut self, now: Instant, conn: Conn) -> bool {
         let Some(link) = self.links.get_mut(conn) else { return false };
-        self.traffic.written += write(now, link, &mut self.pool) as u64;
+        self.traffic.written += link.write(now, &mut self.pool) as u64;
         let flushed = link.outbound.is_empty();
         let State::Closing { deadline, shut, ended } = &mut link.state else { return false };
         if flushed && !*shut {
@@ -396,7 +349,7 @@ impl<S: Source> Transport for Streams<S> {
         let max = self.config.outbound();
         if link.outbound.len() + len > max {
             // A burst is not a slow reader: what the system takes now does not count.
-            self.traffic.written += write(now, link, &mut self.pool) as u64;
+            self.traffic.written += link.write(now, &mut self.pool) as u64;
             let queued = link.outbound.len();
             if queued + len > max {
                 return Err(Full { queued, max });
@@ -428,8 +381,8 @@ impl<S: Source> Transport for Streams<S> {
     fn flush(&mut self, now: Instant) {
         let mut unsent = mem::take(&mut self.unsent);
         unsent.retain(|conn| match self.links.get_mut(*conn) {
-            Some(link) if !matches!(link.state, State::Closing { .. }) => {
-                self.traffic.written += write(now, link, &mut self.pool) as u64;
+            Some(link) if !link.is_closing() => {
+                self.traffic.written += link.write(now, &mut self.pool) as u64;
                 !link.outbound.is_empty()
             }
             _ => false,
@@ -462,82 +415,8 @@ impl<S: Source> Drop for Streams<S> {
     fn drop(&mut self) {
         for conn in mem::take(&mut self.unsent).into_iter().chain(mem::take(&mut self.closing)) {
             if let (Some(link), Some(now)) = (self.links.get_mut(conn), self.clock.last) {
-                write(now, link, &mut self.pool);
+                link.write(now, &mut self.pool);
             }
-        }
-    }
-}
-
-/// Reads once into the inbox.
-fn read<P: Pipe>(
-    now: Instant,
-    link: &mut Link<P>,
-    inbox: &mut Inbox,
-    pool: &mut Pool,
-) -> Result<(usize, bool), ErrorKind> {
-    let mut last = ErrorKind::Interrupted;
-    for _ in 0..RETRIES {
-        match inbox.read(pool, |buffer| link.pipe.read(now, buffer)) {
-            Ok(read) => return Ok(read),
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => {
-                last = error.kind();
-                break;
-            }
-        }
-    }
-    Err(last)
-}
-
-/// Writes once what a link has to say; tells how much the system took.
-fn write<P: Pipe>(now: Instant, link: &mut Link<P>, pool: &mut Pool) -> usize {
-    if link.outbound.is_empty() {
-        return 0;
-    }
-    for _ in 0..RETRIES {
-        match link.pipe.write(now, link.outbound.slices()) {
-            Ok(len) => {
-                link.outbound.consume(len.min(link.outbound.len()));
-                if link.outbound.is_empty() {
-                    link.outbound.release(pool);
-                }
-                return len;
-            }
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return 0,
-            Err(error) => {
-                link.outbound.release(pool);
-                link.state = match link.state {
-                    // What has been received is still read; the end follows from there.
-                    State::Open => State::Broken(error.kind()),
-                    State::Ended(None) => State::Ended(Some(error.kind())),
-                    State::Closing { deadline, .. } => {
-                        State::Closing { deadline, shut: true, ended: true }
-                    }
-                    State::Broken(kind) => State::Broken(kind),
-                    State::Ended(Some(kind)) => State::Ended(Some(kind)),
-                };
-                return 0;
-            }
-        }
-    }
-    0
-}
-
-impl Clock {
-    fn tick(&mut self, now: Instant) {
-        let since = |then: Option<Instant>| match then {
-            // A clock that stands still is somebody's own: nothing is rationed by it.
-            Some(then) if now > then => now.saturating_duration_since(then),
-            _ => Duration::MAX,
-        };
-        if self.last.is_some() && since(self.last) != Duration::MAX && since(self.last) > PAUSE {
-            self.resumed = Some(now);
-        }
-        self.last = Some(now);
-        self.is_full = since(self.full) >= QUIET_PERIOD;
-        if self.is_full {
-            self.full = Some(now);
         }
     }
 }

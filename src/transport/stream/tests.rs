@@ -1,5 +1,7 @@
 //! Streams over scripted pipes: what each read gives and each write takes is written down.
 
+use std::time::Duration;
+
 use super::*;
 use crate::frame::LengthPrefix;
 use std::io;

@@ -1,0 +1,234 @@
+//! Lifecycle: how peers come, and the one way in which they go.
+//!
+//! ```text
+//! server   Up ──> Leaving ──> gone
+//! client   Dialling ──> Greeting ──> Up ──> Leaving ──> gone
+//! ```
+//!
+//! Each step that a game hears of queues one event. Into `Leaving` there is a single door,
+//! [`Net::finish`], and nobody passes it twice: so each peer ends exactly once, whoever ends it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::Net;
+use super::peers::{Entry, Phase, Wire};
+use crate::error::{FaultCause, Limit};
+use crate::id::PeerId;
+use crate::reason::{ConnectError, DisconnectReason, ProtocolError, Timeout};
+use crate::transport::{Close, Conn};
+
+/// How often silent peers are looked for, at most.
+const JUDGING: Duration = Duration::from_millis(100);
+
+/// What has happened to a peer, until its handlers have run.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    pub(crate) peer: PeerId,
+    pub(crate) change: Change,
+    /// Whether the handlers have been called; also after one of them has panicked.
+    pub(crate) told: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Change {
+    Up,
+    Failed(ConnectError),
+    Down(DisconnectReason),
+}
+
+impl<P: Default> Net<P> {
+    /// The lifecycle event whose handlers are to run, or have just run.
+    pub(crate) fn event(&mut self) -> Option<&mut Lifecycle> {
+        self.events.front_mut()
+    }
+
+    /// Forgets the first lifecycle event, and with it a peer that has left.
+    pub(crate) fn event_done(&mut self) {
+        if let Some(event) = self.events.pop_front() {
+            if !matches!(event.change, Change::Up) {
+                self.peers.remove(event.peer.0);
+            }
+        }
+    }
+
+    /// Lets nobody in any more, and closes every connection.
+    pub(crate) fn close_all(&mut self) {
+        for link in &mut self.links {
+            if let Some(transport) = &mut link.transport {
+                transport.stop();
+            }
+        }
+        let mut next = self.peers.first();
+        while let Some(key) = next {
+            next = self.peers.next(key);
+            self.close(PeerId(key), DisconnectReason::LocalClose);
+        }
+    }
+
+    /// Ends a peer from this side.
+    pub(crate) fn close(&mut self, peer: PeerId, reason: DisconnectReason) -> bool {
+        self.leave(peer, reason, Some(Close::Gracefully))
+    }
+
+    /// Ends a peer whose bytes are broken, or who is not worth waiting for.
+    pub(crate) fn cut_off(&mut self, peer: PeerId, reason: DisconnectReason) {
+        self.leave(peer, reason, Some(Close::Now));
+    }
+
+    /// A connection is up: a new peer on a server, the awaited one on a client.
+    pub(super) fn opened(&mut self, at: usize, conn: Conn, addr: SocketAddr) {
+        let peer = match self.links[at].dialling.take() {
+            Some(peer) => {
+                self.connected(peer, addr);
+                peer
+            }
+            None => match self.admit(addr) {
+                Ok(()) => {
+                    let dialect = self.links[at].dialect;
+                    PeerId(self.peers.insert(Entry::new(addr, dialect, Phase::Up, self.now)))
+                }
+                Err(limit) => {
+                    self.fault(None, None, FaultCause::Refused { addr, limit });
+                    self.close_conn(Wire { link: at as u32, conn }, Close::Now);
+                    return;
+                }
+            },
+        };
+        let owners = &mut self.links[at].owners;
+        let slot = conn.slot as usize;
+        if owners.len() <= slot {
+            owners.resize(slot + 1, None);
+        }
+        owners[slot] = Some((conn, peer));
+        let wire = Wire { link: at as u32, conn };
+        match self.peers.get_mut(peer.0) {
+            Some(entry) => entry.wire = Some(wire),
+            // Closed while the connection came about.
+            None => return self.close_conn(wire, Close::Now),
+        }
+        if matches!(self.peers.get(peer.0).map(|entry| &entry.phase), Some(Phase::Up)) {
+            self.greet(peer);
+            self.up(peer);
+        }
+    }
+
+    /// Counts a newcomer, or says which limit is in the way.
+    fn admit(&mut self, addr: SocketAddr) -> Result<(), Limit> {
+        if self.peers.len() >= self.config.max_peers {
+            return Err(Limit::Peers);
+        }
+        let here = self.per_address.entry(household(addr.ip())).or_insert(0);
+        if *here >= self.config.max_peers_per_address {
+            return Err(Limit::PeersPerAddress);
+        }
+        *here += 1;
+        Ok(())
+    }
+
+    pub(super) fn up(&mut self, peer: PeerId) {
+        self.activity.opened += 1;
+        self.events.push_back(Lifecycle { peer, change: Change::Up, told: false });
+    }
+
+    /// The one way out for a peer; tells whether it was still here.
+    pub(super) fn leave(
+        &mut self,
+        peer: PeerId,
+        reason: DisconnectReason,
+        how: Option<Close>,
+    ) -> bool {
+        let Some(entry) = self.peers.get_mut(peer.0) else { return false };
+        let change = match entry.phase {
+            Phase::Leaving => return false,
+            Phase::Up => Change::Down(reason),
+            Phase::Dialling(_) | Phase::Greeting { .. } => Change::Failed(match reason {
+                DisconnectReason::LocalClose => ConnectError::Cancelled,
+                reason => ConnectError::NotAServer { target: entry.target().to_owned(), reason },
+            }),
+        };
+        self.finish(peer, change, how);
+        true
+    }
+
+    /// A client's attempt to connect has failed.
+    pub(super) fn fail(&mut self, peer: PeerId, error: ConnectError) {
+        self.finish(peer, Change::Failed(error), None);
+    }
+
+    fn finish(&mut self, peer: PeerId, change: Change, how: Option<Close>) {
+        let Some(entry) = self.peers.get_mut(peer.0) else { return };
+        let phase = std::mem::replace(&mut entry.phase, Phase::Leaving);
+        let (wire, addr) = (entry.wire.take(), entry.addr);
+        if let (Some(wire), Some(how)) = (wire, how) {
+            self.close_conn(wire, how);
+        }
+        // An attempt that is still under way is given up.
+        for link in &mut self.links {
+            if link.dialling == Some(peer) {
+                link.dialling = None;
+                link.transport = None;
+            }
+        }
+        match phase {
+            Phase::Dialling(early) | Phase::Greeting { early, .. } => {
+                if let Some(bytes) = early.undelivered() {
+                    self.fault(Some(peer), None, FaultCause::Undelivered { bytes });
+                }
+            }
+            Phase::Up => {
+                self.activity.closed += 1;
+                if let Some(here) = self.per_address.get_mut(&household(addr.ip())) {
+                    *here -= 1;
+                    if *here == 0 {
+                        self.per_address.remove(&household(addr.ip()));
+                    }
+                }
+            }
+            Phase::Leaving => {}
+        }
+        self.events.push_back(Lifecycle { peer, change, told: false });
+    }
+
+    /// Ends peers that have been silent for too long. A few looks a second are enough.
+    pub(crate) fn judge(&mut self) {
+        let (idle, handshake) = (self.config.plain_idle_timeout, self.config.handshake_timeout);
+        let period = (idle.min(handshake) / 16).min(JUDGING);
+        if self.judged.is_some_and(|then| self.now.saturating_duration_since(then) < period) {
+            return;
+        }
+        self.judged = Some(self.now);
+        let late: Vec<(PeerId, Timeout)> = self
+            .peers
+            .iter()
+            .filter_map(|(key, entry)| {
+                let (limit, timeout) = match entry.phase {
+                    Phase::Up => (idle, Timeout::Idle),
+                    Phase::Greeting { .. } => (handshake, Timeout::Handshake),
+                    Phase::Dialling(_) | Phase::Leaving => return None,
+                };
+                let silence = self.now.saturating_duration_since(entry.heard);
+                (silence > limit).then_some((PeerId(key), timeout))
+            })
+            .collect();
+        for (peer, timeout) in late {
+            self.close(peer, DisconnectReason::Timeout(timeout));
+        }
+    }
+
+    /// Ends a peer for bytes that are no message.
+    pub(crate) fn malformed(&mut self, peer: PeerId, error: ProtocolError) {
+        self.cut_off(peer, DisconnectReason::Protocol(error));
+    }
+}
+
+/// What counts as one address: an IPv4 address, or the first half of an IPv6 one.
+fn household(ip: IpAddr) -> IpAddr {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => IpAddr::V4(ip),
+        IpAddr::V6(ip) => {
+            let network = ip.segments().map(u128::from)[..4].iter().fold(0, |a, b| a << 16 | b);
+            IpAddr::V6((network << 64).into())
+        }
+    }
+}

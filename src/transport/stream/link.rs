@@ -1,0 +1,114 @@
+//! One connection of [`Streams`](super::Streams): a pipe, its state, and what waits on either side.
+
+use std::io::ErrorKind;
+use std::time::Instant;
+
+use super::super::Pipe;
+use crate::inbox::Inbox;
+use crate::ring::{Pool, Ring};
+
+/// How often a call is repeated that was interrupted by a signal, before it is left for later.
+const RETRIES: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Link<P> {
+    pub(super) pipe: P,
+    pub(super) state: State,
+    pub(super) inbound: Ring,
+    pub(super) outbound: Ring,
+    /// How far the framing has looked into the unfinished frame.
+    pub(super) scanned: usize,
+    /// When the unfinished frame began.
+    pub(super) frame_since: Option<Instant>,
+    /// When bytes last came.
+    pub(super) active: Instant,
+}
+
+#[derive(Debug)]
+pub(super) enum State {
+    Open,
+    /// Writing has failed; what has been received is still handled.
+    Broken(ErrorKind),
+    /// The far end is through; what has been received is still handled.
+    Ended(Option<ErrorKind>),
+    /// Nobody listens any more; what was sent is still delivered.
+    Closing {
+        deadline: Instant,
+        shut: bool,
+        ended: bool,
+    },
+}
+
+impl<P: Pipe> Link<P> {
+    pub(super) fn new(pipe: P, now: Instant) -> Self {
+        Self {
+            pipe,
+            state: State::Open,
+            inbound: Ring::new(),
+            outbound: Ring::new(),
+            scanned: 0,
+            frame_since: None,
+            active: now,
+        }
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        matches!(self.state, State::Closing { .. })
+    }
+
+    /// Reads once into the inbox.
+    pub(super) fn read(
+        &mut self,
+        now: Instant,
+        inbox: &mut Inbox,
+        pool: &mut Pool,
+    ) -> Result<(usize, bool), ErrorKind> {
+        let mut last = ErrorKind::Interrupted;
+        for _ in 0..RETRIES {
+            match inbox.read(pool, |buffer| self.pipe.read(now, buffer)) {
+                Ok(read) => return Ok(read),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    last = error.kind();
+                    break;
+                }
+            }
+        }
+        Err(last)
+    }
+
+    /// Writes once what a link has to say; tells how much the system took.
+    pub(super) fn write(&mut self, now: Instant, pool: &mut Pool) -> usize {
+        if self.outbound.is_empty() {
+            return 0;
+        }
+        for _ in 0..RETRIES {
+            match self.pipe.write(now, self.outbound.slices()) {
+                Ok(len) => {
+                    self.outbound.consume(len.min(self.outbound.len()));
+                    if self.outbound.is_empty() {
+                        self.outbound.release(pool);
+                    }
+                    return len;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return 0,
+                Err(error) => {
+                    self.outbound.release(pool);
+                    self.state = match self.state {
+                        // What has been received is still read; the end follows from there.
+                        State::Open => State::Broken(error.kind()),
+                        State::Ended(None) => State::Ended(Some(error.kind())),
+                        State::Closing { deadline, .. } => {
+                            State::Closing { deadline, shut: true, ended: true }
+                        }
+                        State::Broken(kind) => State::Broken(kind),
+                        State::Ended(Some(kind)) => State::Ended(Some(kind)),
+                    };
+                    return 0;
+                }
+            }
+        }
+        0
+    }
+}
