@@ -1,4 +1,90 @@
-//! Hexapod.
+//! Multiplayer networking for games that keeps **your** loop.
+//!
+//! Call [`pump`](Server::pump) once a frame. The closures that you have registered for an action run
+//! then, on your thread, with your state. There is no async, no runtime and no thread to reason
+//! about, and everything is `std::net` underneath.
+//!
+//! ```
+//! use hexapod::{Server, msg};
+//!
+//! #[derive(Default)]
+//! struct World { lines: u64 }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let mut server = Server::<World>::bind("127.0.0.1:0")?;
+//! server.on("message", |ctx, msg| {
+//!     ctx.state.lines += 1;
+//!     ctx.broadcast(msg!("message", who: ctx.peer().number(), text: msg.get::<&str>("text")?));
+//!     Ok(())
+//! });
+//! let mut world = World::default();
+//! # let running = || false;
+//! while running() {
+//!     server.pump(&mut world);
+//!     std::thread::sleep(std::time::Duration::from_millis(16));
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Name the state's type where you make a server or client, as in `Server::<World>::bind`: nothing
+//! else tells it. And keep the network *beside* the state: `app.net.pump(&mut app)` would borrow
+//! `app` twice.
+//!
+//! # Where to begin
+//!
+//! * [`Server`] and [`Client`]: the two ends, each with an example.
+//! * [`msg!`] makes a message, [`Message::get`] reads one; [`IntoValue`] and [`FromValue`] say what
+//!   a field can be. [`Value`] is the tree, for code that does not know what it is given.
+//! * [`Context`]: what a handler may do.
+//! * [`Config`]: every limit, with its default, its reason and its cost.
+//! * [`DisconnectReason`], [`ConnectError`], [`Fault`]: how a game learns what went wrong.
+//! * [`MemoryNetwork`]: server and clients in one thread, for tests and for a host that plays along.
+//!
+//! # What happens in a pump, in order
+//!
+//! 1. Every listener accepts who is waiting. A new peer is greeted, then its `on_connect` runs.
+//! 2. Every peer's turn: what it has sent is read, and each message goes to the handler of its
+//!    action (or to `on_unhandled`), then to `on_any`. A turn ends when nothing is left to read, or
+//!    with the peer's share of the pump: [`Config::messages_per_pump`] and
+//!    [`Config::bytes_per_pump`]. Who is first changes from pump to pump.
+//! 3. Who has been silent for too long is disconnected.
+//! 4. What was sent is written, one system call per peer that has something to be told.
+//!
+//! Between any two handlers, what has come up meanwhile is told first: faults to `on_error`, then
+//! the events of peers, `on_connect`, `on_connect_failed` and `on_disconnect`, in the order in which
+//! they came about. So a peer that a handler kicks has left before the next message is handled.
+//!
+//! # What it promises
+//!
+//! * Per peer, messages arrive exactly once and in order, or the peer is disconnected with a
+//!   [reason](DisconnectReason). What cannot be sent, or is no message, is reported.
+//! * One peer can neither stall nor starve nor crash the others, whatever it sends or does not read.
+//! * A handler that fails hurts one message. If it panics, the panic reaches the caller of `pump`,
+//!   and the next pump goes on behind that message.
+//! * `on_connect` and `on_disconnect` run once each per peer, in that order. Nobody can cause them
+//!   from outside by the words of a message.
+//! * Memory is reserved by what has arrived, never by what a header claims.
+//!
+//! It does not encrypt, does not know who a player is, and does not cross a NAT.
+//!
+//! # The house
+//!
+//! Imports only go down; a test holds that.
+//!
+//! ```text
+//! server  client                        thin faces
+//! endpoint                              the loop both share: one pump
+//! dispatch  report                      handlers, and who is told when there are none
+//! context                               what a handler may do
+//! net                                   peers, their data, sending, coming and going
+//! transport  error                      TCP, memory; frames over pipes
+//! dialect  inbox  reason                a language; the bytes that are read; why it ended
+//! message  frame  codec                 msg! and views; payloads in a stream; formats
+//! config  id  ring  slab  value  msgpack  quote
+//! ```
+//!
+//! The bytes' way: socket → inbox → frame → message → handler → ring → socket.
 #![forbid(unsafe_code)]
 
 mod client;
@@ -45,3 +131,8 @@ pub use reason::{ConnectError, DisconnectReason, ProtocolError, Timeout};
 pub use server::Server;
 pub use transport::{MemoryNetwork, MemoryStream};
 pub use value::{Timestamp, Value};
+
+/// The README's code is tested like any other.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
