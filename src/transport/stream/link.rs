@@ -16,6 +16,8 @@ pub(super) struct Link<P> {
     pub(super) state: State,
     pub(super) inbound: Ring,
     pub(super) outbound: Ring,
+    /// Whether it is on the list of links that have bytes to write.
+    pub(super) is_unsent: bool,
     /// How far the framing has looked into the unfinished frame.
     pub(super) scanned: usize,
     /// When the unfinished frame began.
@@ -46,6 +48,7 @@ impl<P: Pipe> Link<P> {
             state: State::Open,
             inbound: Ring::new(),
             outbound: Ring::new(),
+            is_unsent: false,
             scanned: 0,
             frame_since: None,
             active: now,
@@ -94,21 +97,26 @@ impl<P: Pipe> Link<P> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return 0,
                 Err(error) => {
-                    self.outbound.release(pool);
-                    self.state = match self.state {
-                        // What has been received is still read; the end follows from there.
-                        State::Open => State::Broken(error.kind()),
-                        State::Ended(None) => State::Ended(Some(error.kind())),
-                        State::Closing { deadline, .. } => {
-                            State::Closing { deadline, shut: true, ended: true }
-                        }
-                        State::Broken(kind) => State::Broken(kind),
-                        State::Ended(Some(kind)) => State::Ended(Some(kind)),
-                    };
+                    self.fail(now, error.kind(), pool);
                     return 0;
                 }
             }
         }
         0
+    }
+
+    /// Writing has failed: what is unsent stays so.
+    fn fail(&mut self, now: Instant, error: ErrorKind, pool: &mut Pool) {
+        self.state = match self.state {
+            // What has been received is still read; the end, and its reason, follow from there.
+            State::Open | State::Broken(_) => State::Broken(error),
+            State::Ended(_) => State::Ended(Some(error)),
+            // Nobody hears of this link's end any more, so what is left has to be told.
+            State::Closing { .. } => {
+                self.state = State::Closing { deadline: now, shut: true, ended: true };
+                return;
+            }
+        };
+        self.outbound.release(pool);
     }
 }

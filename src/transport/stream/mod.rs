@@ -219,9 +219,8 @@ impl<S: Source> Streams<S> {
         conn: Conn,
         reason: DisconnectReason,
     ) -> Option<Incoming> {
-        let deliverable =
-            self.links.get(conn).is_some_and(|link| !link.outbound.is_empty()) && reason.is_end();
-        if deliverable {
+        let orderly = matches!(reason, DisconnectReason::Closed | DisconnectReason::CutOff { .. });
+        if orderly && self.links.get(conn).is_some_and(|link| !link.outbound.is_empty()) {
             self.begin_closing(now, conn, true);
         } else {
             self.drop_link(conn);
@@ -355,7 +354,7 @@ impl<S: Source> Transport for Streams<S> {
                 return Err(Full { queued, max });
             }
         }
-        if link.outbound.is_empty() {
+        if !mem::replace(&mut link.is_unsent, true) {
             self.unsent.push(conn);
         }
         link.outbound.push(header.as_bytes(), &mut self.pool);
@@ -383,7 +382,8 @@ impl<S: Source> Transport for Streams<S> {
         unsent.retain(|conn| match self.links.get_mut(*conn) {
             Some(link) if !link.is_closing() => {
                 self.traffic.written += link.write(now, &mut self.pool) as u64;
-                !link.outbound.is_empty()
+                link.is_unsent = !link.outbound.is_empty();
+                link.is_unsent
             }
             _ => false,
         });
@@ -418,12 +418,5 @@ impl<S: Source> Drop for Streams<S> {
                 link.write(now, &mut self.pool);
             }
         }
-    }
-}
-
-impl DisconnectReason {
-    /// Whether the far end has ended the connection in an orderly way, so that it may still read.
-    fn is_end(&self) -> bool {
-        matches!(self, Self::Closed | Self::CutOff { .. })
     }
 }

@@ -286,6 +286,36 @@ fn a_graceful_end_has_a_deadline_and_says_what_was_lost() {
 }
 
 #[test]
+fn a_graceful_end_that_cannot_write_says_what_was_lost() {
+    let mut bench = Bench::new(Config::new());
+    bench.pump();
+    let conn = bench.conn();
+    bench.pipe.0.lock().unwrap().writes.extend([Ok(3), Err(ErrorKind::BrokenPipe.into())]);
+    bench.streams.send(bench.now, conn, b"bye").unwrap();
+    bench.streams.close(bench.now, conn, Close::Gracefully);
+    bench.streams.flush(bench.now);
+    bench.streams.flush(bench.now);
+    let seen = bench.pump();
+    assert!(seen[0].starts_with("Undelivered") && seen[0].contains("bytes: 4"), "{seen:?}");
+    assert!(bench.streams.links.is_empty());
+}
+
+#[test]
+fn a_burst_beyond_the_bound_is_written_at_once_and_listed_once() {
+    let mut bench = Bench::new(Config::new().max_frame_len(100).max_outbound(116));
+    bench.pump();
+    let conn = bench.conn();
+    for _ in 0..10 {
+        bench.streams.send(bench.now, conn, &[7; 100]).unwrap();
+        assert_eq!(bench.streams.unsent.len(), 1);
+    }
+    // The system takes nothing more: now it is a slow reader.
+    bench.pipe.0.lock().unwrap().writes.push_back(Err(ErrorKind::WouldBlock.into()));
+    let full = bench.streams.send(bench.now, conn, &[7; 100]).unwrap_err();
+    assert_eq!((full.queued, full.max), (104, 116));
+}
+
+#[test]
 fn a_frame_that_never_ends_is_judged_and_a_pause_is_not_held_against_it() {
     let timeout = Config::new().frame_timeout;
     let mut bench = Bench::new(Config::new());
