@@ -33,8 +33,8 @@ pub struct Config {
     pub max_frame_len: usize,
     /// How deep arrays and maps may nest in a message that is sent or accepted. Default: 32.
     ///
-    /// The message itself is depth 1. Values above 128 count as 128: decoding recurses, and 128
-    /// levels fit in a thread's stack of 64 KiB.
+    /// The message itself is depth 1. Values above 128 count as 128: reading recurses. A stack of
+    /// 64 KiB is enough for the default, one of 256 KiB for all 128 levels.
     pub max_depth: usize,
     /// How many values a message may hold that is sent or accepted. Default: 65,536.
     ///

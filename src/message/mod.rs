@@ -185,3 +185,26 @@ impl fmt::Debug for Message<'_> {
         write!(f, "Message {self}")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `Config::max_depth` says of stacks, in a build without optimisation too.
+    #[test]
+    fn the_depth_that_is_allowed_fits_the_stack_that_is_promised() {
+        for (levels, kib) in [(32, 64), (128, 256)] {
+            let read_and_show = move || {
+                let mut deep = Value::Nil;
+                for _ in 1..levels {
+                    deep = Value::Array(vec![deep]);
+                }
+                let tree = Value::from(crate::msg!("deep", x: deep));
+                Outgoing::from_value(&tree).map(|message| (message.measure().1, tree.to_string()))
+            };
+            let thread = std::thread::Builder::new().stack_size(kib << 10).spawn(read_and_show);
+            let (depth, text) = thread.unwrap().join().unwrap().unwrap();
+            assert_eq!((depth, text.matches('[').count()), (levels, levels - 1));
+        }
+    }
+}

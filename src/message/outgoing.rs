@@ -139,6 +139,10 @@ impl Outgoing {
 }
 
 /// What can be the key of a field: a text or an integer.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the key of a field",
+    note = "a key is a text or an integer; a map in a field can have other keys"
+)]
 pub trait FieldKey: IntoValue + sealed::Sealed {
     #[doc(hidden)]
     fn is_action(&self) -> bool {
