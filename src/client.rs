@@ -13,7 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::error::{Fault, SendError};
 use crate::id::PeerId;
 use crate::message::{Message, Outgoing};
-use crate::net::Activity;
+use crate::net::{Activity, RoundTrip};
 use crate::reason::{ConnectError, DisconnectReason};
 use crate::transport::{MemoryDialer, MemoryNetwork, Source, Streams, TcpDialer};
 
@@ -253,7 +253,7 @@ impl<S> Client<S> {
     /// Closes the connection. What was sent is still delivered, by the pumps that follow; the
     /// handlers of `on_disconnect`, or of `on_connect_failed`, run in the next one.
     pub fn close(&mut self) {
-        self.endpoint.net.close_all();
+        self.endpoint.net.close_all(&DisconnectReason::LocalClose);
     }
 
     /// Whether there is no connection, nor anything left to deliver.
@@ -311,6 +311,12 @@ impl<S> Client<S> {
     /// Whether an attempt to connect is under way.
     pub fn is_connecting(&self) -> bool {
         self.server.is_some_and(|server| self.endpoint.net.is_coming(server))
+    }
+
+    /// How long a message takes to the server and back. Nothing is known of a plain server, nor
+    /// before the first heartbeat has been answered.
+    pub fn round_trip(&self) -> Option<RoundTrip> {
+        self.endpoint.net.peer(self.server?)?.round_trip()
     }
 
     /// The server's address, while the connection is up.

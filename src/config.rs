@@ -26,6 +26,14 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
+    /// The game's name. Default: empty.
+    ///
+    /// Two hexapod ends whose games or versions differ do not play together: the connection ends
+    /// with [`DisconnectReason::VersionMismatch`](crate::DisconnectReason::VersionMismatch). Plain
+    /// peers are not asked.
+    pub game: String,
+    /// The game's version, as [`game`](Self#structfield.game). Default: empty.
+    pub version: String,
     /// The longest frame, in bytes of payload, that is sent or accepted. Default: 1 MiB.
     ///
     /// A peer that announces a longer one is disconnected when its header is read, before anything
@@ -81,6 +89,16 @@ pub struct Config {
     /// It ends peers that send a byte now and then only to stay. With the default, a frame of
     /// 1 MiB needs a link of 35 KB/s.
     pub frame_timeout: Duration,
+    /// How often each end asks the other for a sign of life. Default: 5 s.
+    ///
+    /// It is a message of some 30 bytes each way, and it measures the round-trip time. Plain peers
+    /// are not asked.
+    pub heartbeat: Duration,
+    /// How long a peer may be silent that answers heartbeats. Default: 20 s.
+    ///
+    /// It finds links that are dead without having been closed. Time in which nobody pumped for
+    /// more than 5 s is not held against anybody.
+    pub idle_timeout: Duration,
     /// How long a peer may be silent that never said whether it can answer a heartbeat.
     /// Default: 4 h.
     ///
@@ -100,6 +118,8 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            game: String::new(),
+            version: String::new(),
             max_frame_len: 1 << 20,
             max_depth: 32,
             max_elements: 1 << 16,
@@ -112,6 +132,8 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             handshake_timeout: Duration::from_secs(10),
             frame_timeout: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(5),
+            idle_timeout: Duration::from_secs(20),
             plain_idle_timeout: Duration::from_secs(4 * 3600),
             flush_timeout: Duration::from_secs(5),
             quiet: false,
@@ -153,9 +175,27 @@ setters! {
     connect_timeout: Duration,
     handshake_timeout: Duration,
     frame_timeout: Duration,
+    heartbeat: Duration,
+    idle_timeout: Duration,
     plain_idle_timeout: Duration,
     flush_timeout: Duration,
     quiet: bool,
+}
+
+impl Config {
+    /// Sets [`game`](Self#structfield.game).
+    #[must_use]
+    pub fn game(mut self, game: impl Into<String>) -> Self {
+        self.game = game.into();
+        self
+    }
+
+    /// Sets [`version`](Self#structfield.version).
+    #[must_use]
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = version.into();
+        self
+    }
 }
 
 /// The part of the limits that a decoder needs.

@@ -34,7 +34,7 @@ pub enum SendError {
     TooLong {
         /// The message's length.
         len: usize,
-        /// [`Config::max_frame_len`](crate::Config::max_frame_len).
+        /// [`Config::max_frame_len`](crate::Config::max_frame_len), of this side or of the peer's.
         max: usize,
     },
     /// The message's arrays and maps nest too deeply.

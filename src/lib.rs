@@ -126,7 +126,7 @@ pub use message::{
     MessageError, Outgoing, ValueError, ValueRef,
 };
 pub use msgpack::DecodeError;
-pub use net::{Activity, Peer, PeerMut};
+pub use net::{Activity, Peer, PeerMut, RoundTrip};
 pub use reason::{ConnectError, DisconnectReason, ProtocolError, Timeout};
 pub use server::Server;
 pub use transport::{MemoryNetwork, MemoryStream};

@@ -12,24 +12,45 @@ const SHOWN: usize = 64;
 #[derive(Clone, Copy)]
 pub(crate) struct Quoted<'a>(pub(crate) &'a str);
 
+/// Shows a text as [`Quoted`] does, without the quotes: for words that were meant to be read.
+#[derive(Clone, Copy)]
+pub(crate) struct Plain<'a>(pub(crate) &'a str);
+
+/// Writes the characters that are shown, those that could do harm escaped.
+fn tamed(f: &mut fmt::Formatter<'_>, text: &str, unescaped: &[char]) -> fmt::Result {
+    for char in text.chars().take(SHOWN) {
+        match char {
+            // These reorder what a terminal shows; `escape_debug` leaves some of them alone.
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+                write!(f, "{}", char.escape_unicode())?;
+            }
+            char if unescaped.contains(&char) => f.write_char(char)?,
+            _ => write!(f, "{}", char.escape_debug())?,
+        }
+    }
+    Ok(())
+}
+
+fn cut(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    match text.chars().nth(SHOWN) {
+        Some(_) => write!(f, "… ({} bytes)", text.len()),
+        None => Ok(()),
+    }
+}
+
 impl fmt::Display for Quoted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_char('"')?;
-        for char in self.0.chars().take(SHOWN) {
-            match char {
-                // These reorder what a terminal shows; `escape_debug` leaves some of them alone.
-                '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-                    write!(f, "{}", char.escape_unicode())?;
-                }
-                '\'' => f.write_char(char)?,
-                _ => write!(f, "{}", char.escape_debug())?,
-            }
-        }
+        tamed(f, self.0, &['\''])?;
         f.write_char('"')?;
-        if self.0.chars().nth(SHOWN).is_some() {
-            write!(f, "… ({} bytes)", self.0.len())?;
-        }
-        Ok(())
+        cut(f, self.0)
+    }
+}
+
+impl fmt::Display for Plain<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        tamed(f, self.0, &['\'', '"', '\\'])?;
+        cut(f, self.0)
     }
 }
 
@@ -48,6 +69,7 @@ mod tests {
         assert_eq!(Quoted("it's fine").to_string(), "\"it's fine\"");
         assert_eq!(Quoted("a\x1b[2J\"\n").to_string(), r#""a\u{1b}[2J\"\n""#);
         assert_eq!(Quoted("a\u{202e}b").to_string(), r#""a\u{202e}b""#);
+        assert_eq!(Plain("it's \"fine\"\n").to_string(), "it's \"fine\"\\n");
         let long = Quoted(&"ä".repeat(65)).to_string();
         assert_eq!(long, format!("\"{}\"… (130 bytes)", "ä".repeat(64)));
     }

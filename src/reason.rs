@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::frame::FrameError;
 use crate::msgpack::DecodeError;
-use crate::quote::Quoted;
+use crate::quote::{Plain, Quoted};
 
 /// Why a peer is gone.
 ///
@@ -28,8 +28,20 @@ pub enum DisconnectReason {
     },
     /// This side closed the connection.
     LocalClose,
-    /// This side sent the peer away, with these words.
+    /// The server sent the peer away, with these words. Both ends are given the same.
     Kicked(String),
+    /// The server was shut down.
+    Shutdown,
+    /// The two ends play different games, or different versions of one.
+    VersionMismatch {
+        /// Game and version of this side.
+        ours: String,
+        /// Game and version of the peer.
+        theirs: String,
+    },
+    /// The peer ended the connection for this reason of its own: it took this side for too slow,
+    /// silent or broken.
+    EndedByPeer(String),
     /// The peer did not read fast enough, and too much was waiting to be sent to it.
     SlowConsumer {
         /// How many bytes were waiting.
@@ -55,6 +67,9 @@ pub enum ProtocolError {
     /// The payload is broken.
     #[error(transparent)]
     Payload(#[from] DecodeError),
+    /// A hello, by which an end of hexapod makes itself known, is not what it should be.
+    #[error("the hello is not understood")]
+    BadHello,
     /// A server's first message is not the greeting, `{"action": "connected"}`.
     #[error("the first message is not a server's greeting")]
     NoGreeting,
@@ -84,7 +99,12 @@ impl fmt::Display for DisconnectReason {
             }
             Self::LocalClose => f.write_str("closed by this side"),
             Self::Kicked(text) if text.is_empty() => f.write_str("kicked"),
-            Self::Kicked(text) => write!(f, "kicked: {text}"),
+            Self::Kicked(text) => write!(f, "kicked: {}", Plain(text)),
+            Self::Shutdown => f.write_str("the server was shut down"),
+            Self::VersionMismatch { ours, theirs } => {
+                write!(f, "versions differ: here is {}, there is {}", Quoted(ours), Quoted(theirs))
+            }
+            Self::EndedByPeer(text) => write!(f, "ended by the peer: {}", Plain(text)),
             Self::SlowConsumer { queued, max } => write!(
                 f,
                 "too slow a reader: {queued} bytes were waiting to be sent, and {max} may"
@@ -153,6 +173,22 @@ pub enum ConnectError {
         target: String,
         /// How it ended.
         reason: DisconnectReason,
+    },
+    /// The server has as many players as it may have.
+    #[error("{target} is full")]
+    ServerFull {
+        /// What was to be connected to.
+        target: String,
+    },
+    /// The server plays another game, or another version of this one.
+    #[error("versions differ: here is {}, {target} has {}", Quoted(ours), Quoted(theirs))]
+    VersionMismatch {
+        /// What was to be connected to.
+        target: String,
+        /// Game and version of this side.
+        ours: String,
+        /// Game and version of the server.
+        theirs: String,
     },
     /// This side closed before the connection was up.
     #[error("closed by this side before the connection was up")]

@@ -233,7 +233,7 @@ impl<S, P: Default> Server<S, P> {
     /// Lets nobody in any more and says goodbye to everybody: what was sent is still delivered, by
     /// the pumps that follow. The `on_disconnect` handlers run in the next one.
     pub fn close(&mut self) {
-        self.endpoint.net.close_all();
+        self.endpoint.net.close_all(&DisconnectReason::Shutdown);
     }
 
     /// Whether a [`close`](Server::close) is through: nobody is here, nothing is left to deliver.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::Net;
 use super::peers::{Entry, Phase, Wire};
+use crate::config::Config;
 use crate::error::{FaultCause, Limit};
 use crate::id::PeerId;
 use crate::reason::{ConnectError, DisconnectReason, ProtocolError, Timeout};
@@ -52,8 +53,8 @@ impl<P: Default> Net<P> {
         }
     }
 
-    /// Lets nobody in any more, and closes every connection.
-    pub(crate) fn close_all(&mut self) {
+    /// Lets nobody in any more, and closes every connection for this reason.
+    pub(crate) fn close_all(&mut self, reason: &DisconnectReason) {
         for link in &mut self.links {
             if let Some(transport) = &mut link.transport {
                 transport.stop();
@@ -62,7 +63,7 @@ impl<P: Default> Net<P> {
         let mut next = self.peers.first();
         while let Some(key) = next {
             next = self.peers.next(key);
-            self.close(PeerId(key), DisconnectReason::LocalClose);
+            self.close(PeerId(key), reason.clone());
         }
     }
 
@@ -88,11 +89,7 @@ impl<P: Default> Net<P> {
                     let dialect = self.links[at].dialect;
                     PeerId(self.peers.insert(Entry::new(addr, dialect, Phase::Up, self.now)))
                 }
-                Err(limit) => {
-                    self.fault(None, None, FaultCause::Refused { addr, limit });
-                    self.close_conn(Wire { link: at as u32, conn }, Close::Now);
-                    return;
-                }
+                Err(limit) => return self.turn_away(Wire { link: at as u32, conn }, addr, limit),
             },
         };
         let owners = &mut self.links[at].owners;
@@ -126,6 +123,13 @@ impl<P: Default> Net<P> {
         Ok(())
     }
 
+    /// Closes a connection that is one too many, and says so in the greeting.
+    fn turn_away(&mut self, wire: Wire, addr: SocketAddr, limit: Limit) {
+        self.fault(None, None, FaultCause::Refused { addr, limit });
+        self.say(wire, &self.greeting(true));
+        self.close_conn(wire, Close::Gracefully);
+    }
+
     pub(super) fn up(&mut self, peer: PeerId) {
         self.activity.opened += 1;
         self.events.push_back(Lifecycle { peer, change: Change::Up, told: false });
@@ -147,6 +151,9 @@ impl<P: Default> Net<P> {
                 reason => ConnectError::NotAServer { target: entry.target().to_owned(), reason },
             }),
         };
+        if let (Change::Down(reason), Some(Close::Gracefully)) = (&change, how) {
+            self.say_goodbye(peer, reason);
+        }
         self.finish(peer, change, how);
         true
     }
@@ -154,6 +161,16 @@ impl<P: Default> Net<P> {
     /// A client's attempt to connect has failed.
     pub(super) fn fail(&mut self, peer: PeerId, error: ConnectError) {
         self.finish(peer, Change::Failed(error), None);
+    }
+
+    /// A client's attempt to connect has come to a server that is not for it.
+    pub(super) fn fail_gracefully(&mut self, peer: PeerId, error: ConnectError) {
+        self.finish(peer, Change::Failed(error), Some(Close::Gracefully));
+    }
+
+    /// The peer has said goodbye: for what reason, it knows best.
+    pub(super) fn hear_goodbye(&mut self, peer: PeerId, reason: DisconnectReason) {
+        self.finish(peer, Change::Down(reason), Some(Close::Gracefully));
     }
 
     fn finish(&mut self, peer: PeerId, change: Change, how: Option<Close>) {
@@ -190,10 +207,13 @@ impl<P: Default> Net<P> {
         self.events.push_back(Lifecycle { peer, change, told: false });
     }
 
-    /// Ends peers that have been silent for too long. A few looks a second are enough.
+    /// Asks hexapods for a sign of life, and ends peers that have been silent for too long. A few
+    /// looks a second are enough.
     pub(crate) fn judge(&mut self) {
-        let (idle, handshake) = (self.config.plain_idle_timeout, self.config.handshake_timeout);
-        let period = (idle.min(handshake) / 16).min(JUDGING);
+        let Config { heartbeat, idle_timeout, plain_idle_timeout, handshake_timeout, .. } =
+            self.config;
+        let shortest = heartbeat.min(idle_timeout).min(plain_idle_timeout).min(handshake_timeout);
+        let period = (shortest / 16).min(JUDGING);
         if self.judged.is_some_and(|then| self.now.saturating_duration_since(then) < period) {
             return;
         }
@@ -202,23 +222,31 @@ impl<P: Default> Net<P> {
             .peers
             .iter()
             .filter_map(|(key, entry)| {
-                let (limit, timeout) = match entry.phase {
-                    Phase::Up => (idle, Timeout::Idle),
-                    Phase::Greeting { .. } => (handshake, Timeout::Handshake),
-                    Phase::Dialling(_) | Phase::Leaving => return None,
+                let heard = entry.heard;
+                let (limit, timeout, since) = match (&entry.phase, &entry.vitals) {
+                    // Who could not be heard because nobody pumped gets another chance.
+                    (Phase::Up, Some(_)) => {
+                        (idle_timeout, Timeout::Idle, self.resumed.unwrap_or(heard).max(heard))
+                    }
+                    (Phase::Up, None) => (plain_idle_timeout, Timeout::Idle, heard),
+                    (Phase::Greeting { .. }, _) => (handshake_timeout, Timeout::Handshake, heard),
+                    (Phase::Dialling(_) | Phase::Leaving, _) => return None,
                 };
-                let silence = self.now.saturating_duration_since(entry.heard);
+                let silence = self.now.saturating_duration_since(since);
                 (silence > limit).then_some((PeerId(key), timeout))
             })
             .collect();
         for (peer, timeout) in late {
             self.close(peer, DisconnectReason::Timeout(timeout));
         }
+        self.beat();
     }
 
-    /// Ends a peer for bytes that are no message.
+    /// Ends a peer for bytes that are no message. A hexapod is told, for it has a bug to be found.
     pub(crate) fn malformed(&mut self, peer: PeerId, error: ProtocolError) {
-        self.cut_off(peer, DisconnectReason::Protocol(error));
+        let known = self.peers.get(peer.0).is_some_and(|entry| entry.vitals.is_some());
+        let how = if known { Close::Gracefully } else { Close::Now };
+        self.leave(peer, DisconnectReason::Protocol(error), Some(how));
     }
 }
 

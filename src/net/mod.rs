@@ -20,9 +20,10 @@ use std::time::Instant;
 
 pub(crate) use lifecycle::{Change, Lifecycle};
 pub use peers::{Peer, PeerMut};
+pub use session::RoundTrip;
 pub(crate) use session::Verdict;
 
-use crate::config::Config;
+use crate::config::{Config, PAUSE};
 use crate::dialect::Dialect;
 use crate::error::{Fault, FaultCause};
 use crate::id::PeerId;
@@ -55,6 +56,9 @@ pub(crate) struct Net<P> {
     activity: Activity,
     /// When silent peers were last looked for.
     judged: Option<Instant>,
+    /// The last pump, and the first one after the last pause.
+    pumped: Option<Instant>,
+    resumed: Option<Instant>,
     /// A payload in a dialect's own codec.
     encoded: Vec<u8>,
 }
@@ -120,6 +124,8 @@ impl<P: Default> Net<P> {
             more_faults: 0,
             activity: Activity::default(),
             judged: None,
+            pumped: None,
+            resumed: None,
             encoded: Vec::new(),
         }
     }
@@ -174,6 +180,10 @@ impl<P: Default> Net<P> {
 
     pub(crate) fn begin(&mut self, now: Instant) {
         self.now = now;
+        let last = self.pumped.replace(now);
+        if last.is_some_and(|last| now.saturating_duration_since(last) > PAUSE) {
+            self.resumed = Some(now);
+        }
     }
 
     /// Reads on, to the next payload or lifecycle event.

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::Net;
 use super::sending::Early;
+use super::session::{RoundTrip, Vitals};
 use crate::dialect::Dialect;
 use crate::error::SendError;
 use crate::id::PeerId;
@@ -22,6 +23,10 @@ pub(super) struct Entry<P> {
     pub(super) dialect: Dialect,
     /// When its last payload came, or its phase began.
     pub(super) heard: Instant,
+    /// Whether a message of it has come.
+    pub(super) has_spoken: bool,
+    /// What only hexapods have.
+    pub(super) vitals: Option<Box<Vitals>>,
     /// What a client was told to connect to.
     pub(super) target: Option<Box<str>>,
     pub(super) data: P,
@@ -48,7 +53,17 @@ pub(super) enum Phase {
 
 impl<P: Default> Entry<P> {
     pub(super) fn new(addr: SocketAddr, dialect: Dialect, phase: Phase, now: Instant) -> Self {
-        Self { phase, wire: None, addr, dialect, heard: now, target: None, data: P::default() }
+        Self {
+            phase,
+            wire: None,
+            addr,
+            dialect,
+            heard: now,
+            has_spoken: false,
+            vitals: None,
+            target: None,
+            data: P::default(),
+        }
     }
 }
 
@@ -127,6 +142,18 @@ impl<'a, P> Peer<'a, P> {
     /// What the peer speaks.
     pub fn dialect(&self) -> Dialect {
         self.entry.dialect
+    }
+
+    /// Whether the peer has never said that it is a hexapod: it is not asked for signs of life, and
+    /// hears no reason when it is sent away.
+    pub fn is_plain(&self) -> bool {
+        self.entry.vitals.is_none()
+    }
+
+    /// How long a message takes to the peer and back. Nothing is known of plain peers, nor before
+    /// the first heartbeat has been answered.
+    pub fn round_trip(&self) -> Option<RoundTrip> {
+        self.entry.vitals.as_ref()?.round_trip
     }
 
     /// The game's own data of this peer.

@@ -7,6 +7,7 @@
 //! What a client says before its connection is up is kept, up to the bound of outbound bytes, and
 //! goes out first when the server has greeted.
 
+use super::peers::Wire;
 use super::{Net, Phase};
 use crate::dialect::Dialect;
 use crate::error::{FaultCause, SendError};
@@ -159,12 +160,7 @@ impl<P: Default> Net<P> {
     }
 
     /// Hands a payload to the peer's transport, or keeps the message until there is one.
-    pub(super) fn queue(
-        &mut self,
-        to: PeerId,
-        canonical: &[u8],
-        payload: &[u8],
-    ) -> Result<(), SendError> {
+    fn queue(&mut self, to: PeerId, canonical: &[u8], payload: &[u8]) -> Result<(), SendError> {
         let max = self.config.outbound();
         let entry = self.peers.get_mut(to.0).ok_or(SendError::NotConnected)?;
         let wire = match (&mut entry.phase, entry.wire) {
@@ -174,11 +170,32 @@ impl<P: Default> Net<P> {
             (Phase::Up, Some(wire)) => wire,
             (Phase::Up | Phase::Leaving, _) => return Err(SendError::NotConnected),
         };
+        // What the peer would take for an attack is better not sent.
+        let accepted = entry.vitals.as_ref().map_or(usize::MAX, |vitals| vitals.max_frame);
+        if payload.len() > accepted {
+            return Err(SendError::TooLong { len: payload.len(), max: accepted });
+        }
+        self.hand_over(wire, payload)
+    }
+
+    /// Hands a payload to a transport.
+    fn hand_over(&mut self, wire: Wire, payload: &[u8]) -> Result<(), SendError> {
         let transport = self.links[wire.link as usize].transport.as_mut();
         let transport = transport.ok_or(SendError::NotConnected)?;
         transport
             .send(self.now, wire.conn, payload)
             .map_err(|Full { queued, max }| SendError::Full { queued, max })
+    }
+
+    /// Sends one of the library's own messages, past everything that waits for the connection. That
+    /// it cannot be sent is seen by its consequences.
+    pub(super) fn say(&mut self, wire: Wire, message: &Outgoing) {
+        let dialect = self.links[wire.link as usize].dialect;
+        if let Ok(canonical) = message.to_bytes() {
+            let _ = self.with_payload(dialect, canonical, |net, payload| {
+                let _ = net.hand_over(wire, payload);
+            });
+        }
     }
 
     /// Sends what was kept, in the order in which it came.

@@ -1,21 +1,45 @@
 //! The session: what two ends say to each other before and between the game's own messages.
 //!
 //! ```text
-//! server                                  client
-//!   ── {"action": "connected"} ──>          the first frame of all: the greeting
+//! server                                          client
+//!   ── {"action": "connected", "hexapod": {…}} ──>   the greeting, the first frame of all
+//!   <── {"action": "$hello", …} ──                    the client's very first frame
+//!   <── {"action": "$ping", "n": 7} ──>               answered at once by {"action": "$pong", "n": 7}
+//!   <── {"action": "$bye", "code": "kicked", "text": "…"} ──>    the last frame before a close
 //! ```
 //!
-//! The greeting is byte for byte repod's. It is the only message that means something to the
-//! library itself; the same words later on are an ordinary message, so that nobody can forge an
-//! event.
+//! The greeting is repod's with one more key, which repod does not look at:
+//!
+//! ```text
+//! "hexapod": {"wire": 1, "game": "tag", "version": "2", "max_frame": 1048576}
+//!            and "full": true where the connection is closed again at once
+//! ```
+//!
+//! A hello has the same four fields. Who has said hello, or has answered one, is a hexapod; only
+//! hexapods are told what begins with `$`. All others are *plain*, and to them these words are
+//! messages like any other. A control message that is not known is passed over: a later version
+//! may have more of them.
 
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use super::peers::Entry;
 use super::{Net, Phase};
+use crate::config::Config;
 use crate::id::PeerId;
-use crate::message::{Message, Outgoing};
-use crate::reason::ProtocolError;
+use crate::message::{Encoder, IntoValue, Message, Outgoing, RESERVED, ValueError, ValueRef};
+use crate::msg;
+use crate::quote::Plain;
+use crate::reason::{ConnectError, DisconnectReason, ProtocolError};
 
-/// The action of the greeting.
+/// The version of what is said here.
+const WIRE: u32 = 1;
+
 const GREETING: &str = "connected";
+const HELLO: &str = "$hello";
+const PING: &str = "$ping";
+const PONG: &str = "$pong";
+const BYE: &str = "$bye";
 
 /// Whose a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,14 +50,163 @@ pub(crate) enum Verdict {
     Session,
 }
 
+/// What is known of a peer that is a hexapod. Plain peers have none.
+#[derive(Debug)]
+pub(super) struct Vitals {
+    /// The longest payload that the peer accepts.
+    pub(super) max_frame: usize,
+    /// When it is to be asked for a sign of life.
+    next_ping: Instant,
+    /// The number of the last ping, and when it was sent if it is not answered yet.
+    pings: u64,
+    asked: Option<Instant>,
+    pub(super) round_trip: Option<RoundTrip>,
+}
+
+/// How long a message takes to a peer and back, as heartbeats have measured it.
+///
+/// It includes the time that either end takes until its next pump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RoundTrip {
+    /// The last measurement.
+    pub last: Duration,
+    /// The shortest of all.
+    pub min: Duration,
+    /// A mean in which each measurement weighs an eighth, as TCP has it (RFC 6298).
+    pub smooth: Duration,
+}
+
+impl RoundTrip {
+    fn after(before: Option<Self>, last: Duration) -> Self {
+        match before {
+            None => Self { last, min: last, smooth: last },
+            Some(before) => Self {
+                last,
+                min: before.min.min(last),
+                smooth: before.smooth - before.smooth / 8 + last / 8,
+            },
+        }
+    }
+}
+
+/// What an end says of itself, in a greeting or a hello.
+struct Introduction<'m> {
+    wire: u32,
+    game: &'m str,
+    version: &'m str,
+    max_frame: usize,
+    full: bool,
+}
+
+impl<'m> Introduction<'m> {
+    /// Reads the fields, wherever they stand.
+    fn read(field: impl Fn(&str) -> Option<ValueRef<'m>>) -> Result<Self, ValueError> {
+        let get = |key: &str| field(key).unwrap_or(ValueRef::Nil);
+        Ok(Self {
+            wire: get("wire").get()?,
+            game: get("game").get()?,
+            version: get("version").get()?,
+            max_frame: get("max_frame").get()?,
+            full: get("full").get::<Option<bool>>()?.unwrap_or(false),
+        })
+    }
+
+    /// What is compared: the game and its version, or the wire's version where that differs.
+    fn name(&self) -> String {
+        if self.wire != WIRE {
+            return format!("hexapod's wire {}", self.wire);
+        }
+        format!("{} {}", self.game, self.version).trim().to_owned()
+    }
+}
+
+impl IntoValue for Introduction<'_> {
+    fn encode(&self, out: &mut Encoder) {
+        out.map(|map| {
+            map.entry("wire", &self.wire);
+            map.entry("game", self.game);
+            map.entry("version", self.version);
+            map.entry("max_frame", &self.max_frame);
+            if self.full {
+                map.entry("full", &true);
+            }
+        });
+    }
+}
+
+impl Vitals {
+    fn new(max_frame: usize, now: Instant) -> Self {
+        // The first question comes at once: who shows a round-trip time need not wait for it.
+        Self { max_frame, next_ping: now, pings: 0, asked: None, round_trip: None }
+    }
+}
+
+/// Saying.
 impl<P: Default> Net<P> {
     /// Says the first words to a new peer of a server.
     pub(super) fn greet(&mut self, peer: PeerId) {
-        self.send_to(peer, &Outgoing::new(GREETING));
+        self.tell(peer, &self.greeting(false));
     }
 
+    /// The first words of a server, and for one who is turned away also the last.
+    pub(super) fn greeting(&self, full: bool) -> Outgoing {
+        msg!(GREETING, hexapod: Introduction { full, ..self.introduction() })
+    }
+
+    /// What this end says of itself.
+    fn introduction(&self) -> Introduction<'_> {
+        let Config { game, version, .. } = &self.config;
+        Introduction { wire: WIRE, game, version, max_frame: self.config.frame_len(), full: false }
+    }
+
+    /// Says goodbye to a hexapod, if the reason is one that its end would not see by itself.
+    pub(super) fn say_goodbye(&mut self, peer: PeerId, reason: &DisconnectReason) {
+        if self.peers.get(peer.0).is_none_or(|entry| entry.vitals.is_none()) {
+            return;
+        }
+        let (code, text) = match reason {
+            DisconnectReason::Kicked(text) => ("kicked", text.chars().take(500).collect()),
+            DisconnectReason::Shutdown => ("shutdown", String::new()),
+            DisconnectReason::LocalClose => ("closed", String::new()),
+            other => ("ended", other.to_string()),
+        };
+        self.tell(peer, &msg!(BYE, code: code, text: text));
+    }
+
+    /// Asks hexapods for a sign of life where it is time.
+    pub(super) fn beat(&mut self) {
+        let mut next = self.peers.first();
+        while let Some(key) = next {
+            next = self.peers.next(key);
+            let Some(Entry { vitals: Some(vitals), phase: Phase::Up, .. }) =
+                self.peers.get_mut(key)
+            else {
+                continue;
+            };
+            // One question at a time: a peer that is late gets no heap of them.
+            if vitals.asked.is_none() && self.now >= vitals.next_ping {
+                vitals.pings += 1;
+                vitals.asked = Some(self.now);
+                vitals.next_ping = self.now + self.config.heartbeat;
+                let ping = msg!(PING, n: vitals.pings);
+                self.tell(PeerId(key), &ping);
+            }
+        }
+    }
+
+    /// Says something to a peer that has a connection.
+    fn tell(&mut self, peer: PeerId, message: &Outgoing) {
+        if let Some(wire) = self.peers.get(peer.0).and_then(|entry| entry.wire) {
+            self.say(wire, message);
+        }
+    }
+}
+
+/// Hearing.
+impl<P: Default> Net<P> {
     /// A client's connection is there; the server has the word.
-    pub(super) fn connected(&mut self, peer: PeerId, addr: std::net::SocketAddr) {
+    pub(super) fn connected(&mut self, peer: PeerId, addr: SocketAddr) {
         let now = self.now;
         let Some(entry) = self.peers.get_mut(peer.0) else { return };
         let phase = std::mem::replace(&mut entry.phase, Phase::Leaving);
@@ -49,23 +222,137 @@ impl<P: Default> Net<P> {
     pub(crate) fn hear(&mut self, peer: PeerId, message: &Message<'_>) -> Verdict {
         let Some(entry) = self.peers.get_mut(peer.0) else { return Verdict::Session };
         entry.heard = self.now;
+        let first = !std::mem::replace(&mut entry.has_spoken, true);
         match &entry.phase {
+            Phase::Up if message.action().starts_with(RESERVED) => {
+                if entry.vitals.is_some() {
+                    self.hear_control(peer, message);
+                    return Verdict::Session;
+                }
+                // A client is greeted and does not greet: only who has come here may say hello.
+                if first && entry.target.is_none() && message.action() == HELLO {
+                    self.hear_hello(peer, message);
+                    return Verdict::Session;
+                }
+                self.activity.messages += 1;
+                Verdict::Game
+            }
             Phase::Up => {
                 self.activity.messages += 1;
                 Verdict::Game
             }
-            Phase::Greeting { .. } if message.action() == GREETING => {
-                if let Phase::Greeting { early } = std::mem::replace(&mut entry.phase, Phase::Up) {
-                    self.send_early(peer, &early);
-                    self.up(peer);
-                }
-                Verdict::Session
-            }
             Phase::Greeting { .. } => {
-                self.malformed(peer, ProtocolError::NoGreeting);
+                self.hear_greeting(peer, message);
                 Verdict::Session
             }
             Phase::Dialling(_) | Phase::Leaving => Verdict::Session,
         }
+    }
+
+    /// The first message that a client hears.
+    fn hear_greeting(&mut self, peer: PeerId, message: &Message<'_>) {
+        if message.action() != GREETING {
+            return self.malformed(peer, ProtocolError::NoGreeting);
+        }
+        let Some(ValueRef::Map(hexapod)) = message.field("hexapod") else {
+            return self.greeted(peer);
+        };
+        let Ok(server) = Introduction::read(|key| hexapod.get(key)) else {
+            return self.malformed(peer, ProtocolError::NoGreeting);
+        };
+        let target = self.peers.get(peer.0).map(|entry| entry.target().to_owned());
+        let target = target.unwrap_or_default();
+        if server.full {
+            return self.fail_gracefully(peer, ConnectError::ServerFull { target });
+        }
+        let (ours, theirs) = (self.introduction().name(), server.name());
+        self.introduce(peer, server.max_frame);
+        if ours != theirs {
+            return self
+                .fail_gracefully(peer, ConnectError::VersionMismatch { target, ours, theirs });
+        }
+        self.greeted(peer);
+    }
+
+    /// A client makes itself known. The words go past what was sent before the connection was up.
+    fn introduce(&mut self, peer: PeerId, max_frame: usize) {
+        let Introduction { wire, game, version, max_frame: ours, .. } = self.introduction();
+        let hello = msg!(HELLO, wire: wire, game: game, version: version, max_frame: ours);
+        let now = self.now;
+        if let Some(entry) = self.peers.get_mut(peer.0) {
+            entry.vitals = Some(Box::new(Vitals::new(max_frame, now)));
+        }
+        self.tell(peer, &hello);
+    }
+
+    /// A client's connection is up.
+    fn greeted(&mut self, peer: PeerId) {
+        let Some(entry) = self.peers.get_mut(peer.0) else { return };
+        if let Phase::Greeting { early } = std::mem::replace(&mut entry.phase, Phase::Up) {
+            self.send_early(peer, &early);
+            self.up(peer);
+        }
+    }
+
+    /// A peer of a server makes itself known.
+    fn hear_hello(&mut self, peer: PeerId, message: &Message<'_>) {
+        let Ok(client) = Introduction::read(|key| message.field(key)) else {
+            return self.malformed(peer, ProtocolError::BadHello);
+        };
+        let (ours, theirs) = (self.introduction().name(), client.name());
+        let now = self.now;
+        if let Some(entry) = self.peers.get_mut(peer.0) {
+            entry.vitals = Some(Box::new(Vitals::new(client.max_frame, now)));
+        }
+        if ours != theirs {
+            self.close(peer, DisconnectReason::VersionMismatch { ours, theirs });
+        }
+    }
+
+    /// A hexapod has said something that is not for the game.
+    fn hear_control(&mut self, peer: PeerId, message: &Message<'_>) {
+        match message.action() {
+            PING => {
+                if let Ok(n) = message.get::<u64>("n") {
+                    self.tell(peer, &msg!(PONG, n: n));
+                }
+            }
+            PONG => {
+                let now = self.now;
+                let entry = self.peers.get_mut(peer.0);
+                let Some(vitals) = entry.and_then(|entry| entry.vitals.as_mut()) else { return };
+                if message.get::<u64>("n").ok() == Some(vitals.pings) {
+                    if let Some(asked) = vitals.asked.take() {
+                        let trip = now.saturating_duration_since(asked);
+                        vitals.round_trip = Some(RoundTrip::after(vitals.round_trip, trip));
+                    }
+                }
+            }
+            BYE => {
+                let text = message.get::<&str>("text").unwrap_or_default();
+                let reason = match message.get::<&str>("code") {
+                    Ok("kicked") => DisconnectReason::Kicked(text.to_owned()),
+                    Ok("shutdown") => DisconnectReason::Shutdown,
+                    Ok("closed") => DisconnectReason::Closed,
+                    _ => DisconnectReason::EndedByPeer(Plain(text).to_string()),
+                };
+                self.hear_goodbye(peer, reason);
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_trip_is_smoothed() {
+        let ms = Duration::from_millis;
+        let trips = [80, 160, 40].map(ms).into_iter();
+        let trip = trips.fold(None, |before, last| Some(RoundTrip::after(before, last))).unwrap();
+        assert_eq!((trip.last, trip.min), (ms(40), ms(40)));
+        assert_eq!(trip.smooth, (ms(80) - ms(10) + ms(20)) * 7 / 8 + ms(5));
     }
 }

@@ -9,5 +9,6 @@ mod lifecycle;
 mod messages;
 mod python;
 mod sending;
+mod session;
 mod tidy;
 mod wire;
