@@ -6,13 +6,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::context::Context;
 use crate::dialect::Dialect;
-use crate::dispatch::Outcome;
+use crate::dispatch::{Handlers, SetId, registering};
 use crate::endpoint::Endpoint;
-use crate::error::{Fault, SendError};
+use crate::error::SendError;
 use crate::id::PeerId;
-use crate::message::{Message, Outgoing};
+use crate::message::Outgoing;
 use crate::net::{Activity, RoundTrip};
 use crate::reason::{ConnectError, DisconnectReason};
 use crate::transport::{MemoryDialer, MemoryNetwork, Source, Streams, TcpDialer};
@@ -151,77 +150,18 @@ impl<S> Client<S> {
     }
 }
 
-/// Registering handlers. Each may be registered at any time; a second one replaces the first.
+registering!(impl<S> Client<S>, data (), |client| client.endpoint.handlers());
+
+/// More sets of handlers.
 impl<S> Client<S> {
-    /// Registers the handler of an action.
-    ///
-    /// # Panics
-    ///
-    /// If the action is the name of an event (`connected`, `disconnected`, `error`,
-    /// `socketConnect`) or begins with `$`.
-    #[track_caller]
-    pub fn on<R: Outcome>(
-        &mut self,
-        action: &str,
-        handler: impl FnMut(&mut Context<'_, S>, &Message<'_>) -> R + Send + 'static,
-    ) -> &mut Self {
-        self.endpoint.handlers.on(action, handler);
-        self
+    /// Adds a set of handlers, behind those that are there.
+    pub fn attach(&mut self, handlers: Handlers<S>) -> SetId {
+        self.endpoint.attach(handlers)
     }
 
-    /// Registers who hears messages for whose action there is no handler.
-    pub fn on_unhandled<R: Outcome>(
-        &mut self,
-        handler: impl FnMut(&mut Context<'_, S>, &Message<'_>) -> R + Send + 'static,
-    ) -> &mut Self {
-        self.endpoint.handlers.on_unhandled(handler);
-        self
-    }
-
-    /// Registers who hears every message, after its own handler.
-    pub fn on_any<R: Outcome>(
-        &mut self,
-        handler: impl FnMut(&mut Context<'_, S>, &Message<'_>) -> R + Send + 'static,
-    ) -> &mut Self {
-        self.endpoint.handlers.on_any(handler);
-        self
-    }
-
-    /// Registers who hears that the connection is up: the server has greeted.
-    ///
-    /// What the client has sent before has gone out already.
-    pub fn on_connect<R: Outcome>(
-        &mut self,
-        handler: impl FnMut(&mut Context<'_, S>) -> R + Send + 'static,
-    ) -> &mut Self {
-        self.endpoint.handlers.on_connect(handler);
-        self
-    }
-
-    /// Registers who hears that an attempt to connect has failed. Without it the reason goes to
-    /// standard error.
-    pub fn on_connect_failed<R: Outcome>(
-        &mut self,
-        handler: impl FnMut(&mut Context<'_, S>, &ConnectError) -> R + Send + 'static,
-    ) -> &mut Self {
-        self.endpoint.handlers.on_connect_failed(handler);
-        self
-    }
-
-    /// Registers who hears that a connection that was up is over, and why.
-    pub fn on_disconnect<R: Outcome>(
-        &mut self,
-        handler: impl FnMut(&mut Context<'_, S>, &DisconnectReason) -> R + Send + 'static,
-    ) -> &mut Self {
-        self.endpoint.handlers.on_disconnect(handler);
-        self
-    }
-
-    /// Registers who hears what went wrong: handlers' errors, messages that could not be sent, and
-    /// all else that ends no connection. Without it the first of each kind goes to standard error.
-    pub fn on_error(&mut self, handler: impl FnMut(&mut S, &Fault) + Send + 'static) -> &mut Self {
-        self.endpoint.handlers.on_error(handler);
-        self
+    /// Takes a set of handlers away again; `None` if it is not there.
+    pub fn detach(&mut self, id: SetId) -> Option<Handlers<S>> {
+        self.endpoint.detach(id)
     }
 }
 
@@ -279,7 +219,7 @@ impl<S> Client<S> {
     }
 }
 
-/// Talking to the server, outside of handlers. Inside of them the [`Context`] can do all of this.
+/// Talking to the server, outside of handlers. Inside of them the [`Context`](crate::Context) can do all of this.
 impl<S> Client<S> {
     /// Sends a message to the server. What goes wrong goes to `on_error`.
     ///

@@ -14,6 +14,7 @@ use std::fmt;
 use crate::context::Context;
 use crate::error::{Fault, HandlerError};
 use crate::message::{Message, RESERVED};
+use crate::net::Handled;
 use crate::reason::{ConnectError, DisconnectReason};
 
 /// What a handler may return: nothing, or a `Result<(), HandlerError>`.
@@ -67,36 +68,52 @@ impl Outcome for <fn() -> ! as sealed::Returns>::Type {
     }
 }
 
-type OnMessage<S, P> =
+pub(crate) type OnMessage<S, P> =
     Box<dyn FnMut(&mut Context<'_, S, P>, &Message<'_>) -> Result<(), HandlerError> + Send>;
-type OnConnect<S, P> = Box<dyn FnMut(&mut Context<'_, S, P>) -> Result<(), HandlerError> + Send>;
-type OnDisconnect<S, P> =
+pub(crate) type OnConnect<S, P> =
+    Box<dyn FnMut(&mut Context<'_, S, P>) -> Result<(), HandlerError> + Send>;
+pub(crate) type OnDisconnect<S, P> =
     Box<dyn FnMut(&mut Context<'_, S, P>, &DisconnectReason) -> Result<(), HandlerError> + Send>;
-type OnConnectFailed<S, P> =
+pub(crate) type OnConnectFailed<S, P> =
     Box<dyn FnMut(&mut Context<'_, S, P>, &ConnectError) -> Result<(), HandlerError> + Send>;
-type OnError<S> = Box<dyn FnMut(&mut S, &Fault) + Send>;
+pub(crate) type OnError<S> = Box<dyn FnMut(&mut S, &Fault) + Send>;
 
-/// The handlers of one endpoint.
-pub(crate) struct Handlers<S, P> {
-    actions: HashMap<String, OnMessage<S, P>>,
-    unhandled: Option<OnMessage<S, P>>,
-    any: Option<OnMessage<S, P>>,
-    connect: Option<OnConnect<S, P>>,
-    connect_failed: Option<OnConnectFailed<S, P>>,
-    disconnect: Option<OnDisconnect<S, P>>,
-    error: Option<OnError<S>>,
+/// A set of handlers, to be attached to a server or client beside its own.
+///
+/// Every set hears every event, so parts of a program (a chat window, a score board, a logger) can
+/// each bring their own and take them away again.
+///
+/// ```
+/// use hexapod::{Handlers, Server};
+///
+/// let mut audit = Handlers::<u32>::new();
+/// audit.on_any(|ctx, _| *ctx.state += 1);
+///
+/// let mut server = Server::<u32>::with_config(Default::default());
+/// let id = server.attach(audit);
+/// // …
+/// server.detach(id);
+/// ```
+///
+/// Sets are called in the order in which they were attached, the own one first. On a client `P` is
+/// `()`.
+pub struct Handlers<S, P = ()> {
+    pub(crate) actions: HashMap<String, OnMessage<S, P>>,
+    pub(crate) unhandled: Option<OnMessage<S, P>>,
+    pub(crate) any: Option<OnMessage<S, P>>,
+    pub(crate) connect: Option<OnConnect<S, P>>,
+    pub(crate) connect_failed: Option<OnConnectFailed<S, P>>,
+    pub(crate) disconnect: Option<OnDisconnect<S, P>>,
+    pub(crate) error: Option<OnError<S>>,
 }
 
-/// What became of a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Handled {
-    Yes,
-    /// There is nobody for this action.
-    No,
-}
+/// Names a set of handlers that was attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SetId(pub(crate) u64);
 
 impl<S, P: Default> Handlers<S, P> {
-    pub(crate) fn new() -> Self {
+    /// An empty set.
+    pub fn new() -> Self {
         Self {
             actions: HashMap::new(),
             unhandled: None,
@@ -109,53 +126,9 @@ impl<S, P: Default> Handlers<S, P> {
     }
 
     #[track_caller]
-    pub(crate) fn on<R: Outcome>(
-        &mut self,
-        action: &str,
-        mut handler: impl FnMut(&mut Context<'_, S, P>, &Message<'_>) -> R + Send + 'static,
-    ) {
+    pub(crate) fn insert(&mut self, action: &str, handler: OnMessage<S, P>) {
         refuse_reserved(action);
-        let handler: OnMessage<S, P> = Box::new(move |ctx, msg| handler(ctx, msg).into_result());
         self.actions.insert(action.to_owned(), handler);
-    }
-
-    pub(crate) fn on_unhandled<R: Outcome>(
-        &mut self,
-        mut handler: impl FnMut(&mut Context<'_, S, P>, &Message<'_>) -> R + Send + 'static,
-    ) {
-        self.unhandled = Some(Box::new(move |ctx, msg| handler(ctx, msg).into_result()));
-    }
-
-    pub(crate) fn on_any<R: Outcome>(
-        &mut self,
-        mut handler: impl FnMut(&mut Context<'_, S, P>, &Message<'_>) -> R + Send + 'static,
-    ) {
-        self.any = Some(Box::new(move |ctx, msg| handler(ctx, msg).into_result()));
-    }
-
-    pub(crate) fn on_connect<R: Outcome>(
-        &mut self,
-        mut handler: impl FnMut(&mut Context<'_, S, P>) -> R + Send + 'static,
-    ) {
-        self.connect = Some(Box::new(move |ctx| handler(ctx).into_result()));
-    }
-
-    pub(crate) fn on_connect_failed<R: Outcome>(
-        &mut self,
-        mut handler: impl FnMut(&mut Context<'_, S, P>, &ConnectError) -> R + Send + 'static,
-    ) {
-        self.connect_failed = Some(Box::new(move |ctx, error| handler(ctx, error).into_result()));
-    }
-
-    pub(crate) fn on_disconnect<R: Outcome>(
-        &mut self,
-        mut handler: impl FnMut(&mut Context<'_, S, P>, &DisconnectReason) -> R + Send + 'static,
-    ) {
-        self.disconnect = Some(Box::new(move |ctx, reason| handler(ctx, reason).into_result()));
-    }
-
-    pub(crate) fn on_error(&mut self, handler: impl FnMut(&mut S, &Fault) + Send + 'static) {
-        self.error = Some(Box::new(handler));
     }
 
     /// Runs the handlers of a message; the error of one does not keep the next from running.
@@ -206,6 +179,124 @@ impl<S, P: Default> Handlers<S, P> {
         }
     }
 }
+
+impl<S, P: Default> Default for Handlers<S, P> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The methods that register handlers, for each type that has some: a set, a server, a client.
+macro_rules! registering {
+    (impl<$($param:ident),*> $type:ty, data $data:ty, |$this:ident| $set:expr) => {
+        /// Registering handlers. Each may be registered at any time; a second one replaces the
+        /// first.
+        impl<$($param),*> $type
+        where
+            $data: Default,
+        {
+            /// Registers the handler of an action.
+            ///
+            /// # Panics
+            ///
+            /// If the action is the name of an event (`connected`, `disconnected`, `error`,
+            /// `socketConnect`) or begins with `$`.
+            #[track_caller]
+            pub fn on<R: $crate::dispatch::Outcome>(
+                &mut self,
+                action: &str,
+                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>, &$crate::message::Message<'_>) -> R
+                + Send
+                + 'static,
+            ) -> &mut Self {
+                let $this = &mut *self;
+                $set.insert(action, Box::new(move |ctx, msg| $crate::dispatch::Outcome::into_result(handler(ctx, msg))));
+                self
+            }
+
+            /// Registers who hears messages for whose action this set has no handler.
+            pub fn on_unhandled<R: $crate::dispatch::Outcome>(
+                &mut self,
+                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>, &$crate::message::Message<'_>) -> R
+                + Send
+                + 'static,
+            ) -> &mut Self {
+                let $this = &mut *self;
+                $set.unhandled = Some(Box::new(move |ctx, msg| $crate::dispatch::Outcome::into_result(handler(ctx, msg))));
+                self
+            }
+
+            /// Registers who hears every message, after its own handler.
+            pub fn on_any<R: $crate::dispatch::Outcome>(
+                &mut self,
+                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>, &$crate::message::Message<'_>) -> R
+                + Send
+                + 'static,
+            ) -> &mut Self {
+                let $this = &mut *self;
+                $set.any = Some(Box::new(move |ctx, msg| $crate::dispatch::Outcome::into_result(handler(ctx, msg))));
+                self
+            }
+
+            /// Registers who hears of a peer that has connected, before any message of it.
+            ///
+            /// On a client that is the server, once it has greeted; what the client has sent before
+            /// has gone out already.
+            pub fn on_connect<R: $crate::dispatch::Outcome>(
+                &mut self,
+                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>) -> R + Send + 'static,
+            ) -> &mut Self {
+                let $this = &mut *self;
+                $set.connect = Some(Box::new(move |ctx| $crate::dispatch::Outcome::into_result(handler(ctx))));
+                self
+            }
+
+            /// Registers who hears that a client's attempt to connect has failed. Without it the
+            /// reason goes to standard error.
+            pub fn on_connect_failed<R: $crate::dispatch::Outcome>(
+                &mut self,
+                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>, &$crate::reason::ConnectError) -> R
+                + Send
+                + 'static,
+            ) -> &mut Self {
+                let $this = &mut *self;
+                $set.connect_failed =
+                    Some(Box::new(move |ctx, error| $crate::dispatch::Outcome::into_result(handler(ctx, error))));
+                self
+            }
+
+            /// Registers who hears that a peer has left, and why: once for each peer that had
+            /// connected, after its last message. Its data is still there; it cannot be sent to any
+            /// more.
+            pub fn on_disconnect<R: $crate::dispatch::Outcome>(
+                &mut self,
+                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>, &$crate::reason::DisconnectReason) -> R
+                + Send
+                + 'static,
+            ) -> &mut Self {
+                let $this = &mut *self;
+                $set.disconnect =
+                    Some(Box::new(move |ctx, reason| $crate::dispatch::Outcome::into_result(handler(ctx, reason))));
+                self
+            }
+
+            /// Registers who hears what went wrong: handlers' errors, messages that could not be
+            /// sent, and all else that ends no connection. Without it the first of each kind goes
+            /// to standard error.
+            pub fn on_error(
+                &mut self,
+                handler: impl FnMut(&mut S, &$crate::error::Fault) + Send + 'static,
+            ) -> &mut Self {
+                let $this = &mut *self;
+                $set.error = Some(Box::new(handler));
+                self
+            }
+        }
+    };
+}
+pub(crate) use registering;
+
+registering!(impl<S, P> Handlers<S, P>, data P, |set| set);
 
 /// Names the right hook to those who look for an event among the actions.
 #[track_caller]

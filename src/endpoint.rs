@@ -16,12 +16,12 @@ use std::time::Instant;
 
 use crate::config::Config;
 use crate::context::Context;
-use crate::dispatch::{Handled, Handlers};
+use crate::dispatch::{Handlers, SetId};
 use crate::error::FaultCause;
 use crate::id::PeerId;
 use crate::inbox::Inbox;
 use crate::message::ReadError;
-use crate::net::{Activity, Change, Lifecycle, Net, Polled, Verdict};
+use crate::net::{Activity, Change, Handled, Net, Polled, Verdict};
 use crate::reason::ProtocolError;
 use crate::report::Reporter;
 
@@ -29,7 +29,9 @@ use crate::report::Reporter;
 pub(crate) struct Endpoint<S, P> {
     inbox: Inbox,
     pub(crate) net: Net<P>,
-    pub(crate) handlers: Handlers<S, P>,
+    /// The own set first; there is always one.
+    sets: Vec<(SetId, Handlers<S, P>)>,
+    last_set: u64,
     reporter: Reporter,
 }
 
@@ -39,8 +41,25 @@ impl<S, P: Default> Endpoint<S, P> {
             inbox: Inbox::new(),
             reporter: Reporter::new(config.quiet),
             net: Net::new(config),
-            handlers: Handlers::new(),
+            sets: vec![(SetId(0), Handlers::new())],
+            last_set: 0,
         }
+    }
+
+    /// The endpoint's own set of handlers.
+    pub(crate) fn handlers(&mut self) -> &mut Handlers<S, P> {
+        &mut self.sets[0].1
+    }
+
+    pub(crate) fn attach(&mut self, handlers: Handlers<S, P>) -> SetId {
+        self.last_set += 1;
+        self.sets.push((SetId(self.last_set), handlers));
+        SetId(self.last_set)
+    }
+
+    pub(crate) fn detach(&mut self, id: SetId) -> Option<Handlers<S, P>> {
+        let at = self.sets.iter().skip(1).position(|(set, _)| *set == id)?;
+        Some(self.sets.remove(at + 1).1)
     }
 
     pub(crate) fn pump_at(&mut self, now: Instant, state: &mut S) -> Activity {
@@ -74,10 +93,13 @@ impl<S, P: Default> Endpoint<S, P> {
         if self.net.hear(peer, &message) == Verdict::Session {
             return;
         }
-        let action = message.action();
         let mut ctx = Context::new(state, &mut self.net, peer);
-        if self.handlers.message(&mut ctx, &message) == Handled::No {
-            self.reporter.unhandled(peer, action);
+        let mut handled = Handled::No;
+        for (_, set) in &mut self.sets {
+            handled = handled.or(set.message(&mut ctx, &message));
+        }
+        if handled == Handled::No {
+            self.reporter.unhandled(peer, message.action());
         }
     }
 
@@ -85,33 +107,47 @@ impl<S, P: Default> Endpoint<S, P> {
     fn tell(&mut self, state: &mut S) {
         loop {
             while let Some(fault) = self.net.next_fault() {
-                if self.handlers.fault(state, &fault) == Handled::No {
+                let mut handled = Handled::No;
+                for (_, set) in &mut self.sets {
+                    handled = handled.or(set.fault(state, &fault));
+                }
+                if handled == Handled::No {
                     self.reporter.fault(&fault);
                 }
             }
             let Some(event) = self.net.event() else { return };
-            // After a panic the handlers of this event have been told, and are not told again.
-            if !std::mem::replace(&mut event.told, true) {
-                let Lifecycle { peer, change, .. } = event;
-                let (peer, change) = (*peer, change.clone());
-                self.change(peer, &change, state);
+            // After a panic, the sets that have been told are not told again.
+            if event.told < self.sets.len() {
+                event.told += 1;
+                let (peer, change, at) = (event.peer, event.change.clone(), event.told - 1);
+                let handled = self.change(at, peer, &change, state);
+                if let Some(event) = self.net.event() {
+                    event.handled = event.handled.or(handled);
+                }
+                continue;
+            }
+            if let (Change::Failed(error), Handled::No) = (&event.change, event.handled) {
+                self.reporter.connect_failed(&error.to_string());
             }
             self.net.event_done();
         }
     }
 
-    fn change(&mut self, peer: PeerId, change: &Change, state: &mut S) {
+    /// Tells one set of an event.
+    fn change(&mut self, at: usize, peer: PeerId, change: &Change, state: &mut S) -> Handled {
         let mut ctx = Context::new(state, &mut self.net, peer);
+        let set = &mut self.sets[at].1;
         let (hook, outcome) = match change {
-            Change::Up => ("on_connect", self.handlers.connected(&mut ctx)),
-            Change::Down(reason) => ("on_disconnect", self.handlers.disconnected(&mut ctx, reason)),
-            Change::Failed(error) => match self.handlers.connect_failed(&mut ctx, error) {
+            Change::Up => ("on_connect", set.connected(&mut ctx)),
+            Change::Down(reason) => ("on_disconnect", set.disconnected(&mut ctx, reason)),
+            Change::Failed(error) => match set.connect_failed(&mut ctx, error) {
                 Some(outcome) => ("on_connect_failed", outcome),
-                None => return self.reporter.connect_failed(&error.to_string()),
+                None => return Handled::No,
             },
         };
         if let Err(error) = outcome {
             ctx.failed(hook, error);
         }
+        Handled::Yes
     }
 }

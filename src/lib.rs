@@ -115,7 +115,7 @@ pub use codec::CodecError;
 pub use config::Config;
 pub use context::Context;
 pub use dialect::Dialect;
-pub use dispatch::Outcome;
+pub use dispatch::{Handlers, Outcome, SetId};
 pub use error::{Fault, FaultCause, HandlerError, Limit, SendError};
 pub use frame::FrameError;
 pub use id::PeerId;

@@ -7,13 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::config::Config;
-use crate::context::Context;
 use crate::dialect::Dialect;
-use crate::dispatch::Outcome;
+use crate::dispatch::{Handlers, SetId, registering};
 use crate::endpoint::Endpoint;
-use crate::error::{Fault, SendError};
+use crate::error::SendError;
 use crate::id::PeerId;
-use crate::message::{Message, Outgoing};
+use crate::message::Outgoing;
 use crate::net::{Activity, Peer, PeerMut};
 use crate::reason::DisconnectReason;
 use crate::transport::{MemoryNetwork, Streams, TcpSource};
@@ -142,66 +141,18 @@ impl<S, P: Default> Server<S, P> {
     }
 }
 
-/// Registering handlers. Each may be registered at any time; a second one replaces the first.
+registering!(impl<S, P> Server<S, P>, data P, |server| server.endpoint.handlers());
+
+/// More sets of handlers.
 impl<S, P: Default> Server<S, P> {
-    /// Registers the handler of an action.
-    ///
-    /// # Panics
-    ///
-    /// If the action is the name of an event (`connected`, `disconnected`, `error`,
-    /// `socketConnect`) or begins with `$`.
-    #[track_caller]
-    pub fn on<R: Outcome>(
-        &mut self,
-        action: &str,
-        handler: impl FnMut(&mut Context<'_, S, P>, &Message<'_>) -> R + Send + 'static,
-    ) -> &mut Self {
-        self.endpoint.handlers.on(action, handler);
-        self
+    /// Adds a set of handlers, behind those that are there.
+    pub fn attach(&mut self, handlers: Handlers<S, P>) -> SetId {
+        self.endpoint.attach(handlers)
     }
 
-    /// Registers who hears messages for whose action there is no handler.
-    pub fn on_unhandled<R: Outcome>(
-        &mut self,
-        handler: impl FnMut(&mut Context<'_, S, P>, &Message<'_>) -> R + Send + 'static,
-    ) -> &mut Self {
-        self.endpoint.handlers.on_unhandled(handler);
-        self
-    }
-
-    /// Registers who hears every message, after its own handler.
-    pub fn on_any<R: Outcome>(
-        &mut self,
-        handler: impl FnMut(&mut Context<'_, S, P>, &Message<'_>) -> R + Send + 'static,
-    ) -> &mut Self {
-        self.endpoint.handlers.on_any(handler);
-        self
-    }
-
-    /// Registers who hears of a new peer, before any message of it.
-    pub fn on_connect<R: Outcome>(
-        &mut self,
-        handler: impl FnMut(&mut Context<'_, S, P>) -> R + Send + 'static,
-    ) -> &mut Self {
-        self.endpoint.handlers.on_connect(handler);
-        self
-    }
-
-    /// Registers who hears that a peer has left, and why: once for each peer that had connected,
-    /// after its last message. Its data is still there; it cannot be sent to any more.
-    pub fn on_disconnect<R: Outcome>(
-        &mut self,
-        handler: impl FnMut(&mut Context<'_, S, P>, &DisconnectReason) -> R + Send + 'static,
-    ) -> &mut Self {
-        self.endpoint.handlers.on_disconnect(handler);
-        self
-    }
-
-    /// Registers who hears what went wrong: handlers' errors, messages that could not be sent, and
-    /// all else that ends no connection. Without it the first of each kind goes to standard error.
-    pub fn on_error(&mut self, handler: impl FnMut(&mut S, &Fault) + Send + 'static) -> &mut Self {
-        self.endpoint.handlers.on_error(handler);
-        self
+    /// Takes a set of handlers away again; `None` if it is not there.
+    pub fn detach(&mut self, id: SetId) -> Option<Handlers<S, P>> {
+        self.endpoint.detach(id)
     }
 }
 
@@ -259,7 +210,7 @@ impl<S, P: Default> Server<S, P> {
     }
 }
 
-/// Talking to peers, outside of handlers. Inside of them the [`Context`] can do all of this.
+/// Talking to peers, outside of handlers. Inside of them the [`Context`](crate::Context) can do all of this.
 impl<S, P: Default> Server<S, P> {
     /// Sends a message to a peer. What goes wrong goes to `on_error`.
     ///

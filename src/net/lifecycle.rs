@@ -27,8 +27,29 @@ const JUDGING: Duration = Duration::from_millis(100);
 pub(crate) struct Lifecycle {
     pub(crate) peer: PeerId,
     pub(crate) change: Change,
-    /// Whether the handlers have been called; also after one of them has panicked.
-    pub(crate) told: bool,
+    /// How many sets of handlers have been called, the one that has panicked included.
+    pub(crate) told: usize,
+    /// Whether any of them had something to call.
+    pub(crate) handled: Handled,
+}
+
+/// Whether there was anybody for something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Handled {
+    Yes,
+    No,
+}
+
+impl Handled {
+    pub(crate) fn or(self, other: Self) -> Self {
+        if self == Self::Yes { self } else { other }
+    }
+}
+
+impl Lifecycle {
+    fn new(peer: PeerId, change: Change) -> Self {
+        Self { peer, change, told: 0, handled: Handled::No }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -132,7 +153,7 @@ impl<P: Default> Net<P> {
 
     pub(super) fn up(&mut self, peer: PeerId) {
         self.activity.opened += 1;
-        self.events.push_back(Lifecycle { peer, change: Change::Up, told: false });
+        self.events.push_back(Lifecycle::new(peer, Change::Up));
     }
 
     /// The one way out for a peer; tells whether it was still here.
@@ -204,7 +225,7 @@ impl<P: Default> Net<P> {
             }
             Phase::Leaving => {}
         }
-        self.events.push_back(Lifecycle { peer, change, told: false });
+        self.events.push_back(Lifecycle::new(peer, change));
     }
 
     /// Asks hexapods for a sign of life, and ends peers that have been silent for too long. A few

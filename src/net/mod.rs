@@ -18,7 +18,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
-pub(crate) use lifecycle::{Change, Lifecycle};
+pub(crate) use lifecycle::{Change, Handled, Lifecycle};
 pub use peers::{Peer, PeerMut};
 pub use session::RoundTrip;
 pub(crate) use session::Verdict;

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use hexapod::{Client, Config, Message, PeerId, Server, msg};
+use hexapod::{Client, Config, Handlers, Message, PeerId, Server, msg};
 
 use crate::harness::{GREETING, Network, frame, on_both, until};
 
@@ -743,4 +743,48 @@ fn state_that_is_shared_goes_through_the_handlers_send_bound() {
     let _stream = network.stream(addr);
     server.pump(&mut ());
     assert_eq!(count.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn every_set_of_handlers_hears_everything_and_a_panic_in_one_repeats_nothing() {
+    on_both(|network| {
+        let (mut server, addr) = network.server::<Log, ()>(Config::new());
+        let set = |name: &'static str, panics: bool| {
+            let mut set = Handlers::<Log>::new();
+            let note = move |log: &mut Log, what: &str| {
+                log.push(format!("{name} {what}"));
+                assert!(!panics, "on purpose");
+            };
+            set.on_connect(move |ctx| note(ctx.state, "up"));
+            set.on("hi", move |ctx, _| note(ctx.state, "hi"));
+            set.on_disconnect(move |ctx, _| note(ctx.state, "down"));
+            set.on_error(move |log, _| log.push(format!("{name} fault")));
+            set
+        };
+        server.on_connect(|ctx| ctx.state.push("own up".to_owned()));
+        server.on("fail", |_, _| Err::<(), _>("on purpose".into()));
+        server.attach(set("a", false));
+        let wild = server.attach(set("b", true));
+        server.attach(set("c", false));
+        let (mut log, mut stream) = (Log::new(), network.stream(addr));
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(|_| {}));
+        until(|| {
+            let pump = AssertUnwindSafe(|| server.pump(&mut log));
+            let _ = panic::catch_unwind(pump);
+            log.contains(&"c up".to_owned())
+        });
+        panic::set_hook(hook);
+        assert_eq!(log, ["own up", "a up", "b up", "c up"]);
+
+        assert!(server.detach(wild).is_some() && server.detach(wild).is_none());
+        stream.say(&frame(b"\x81\xa6action\xa2hi"));
+        stream.say(&frame(b"\x81\xa6action\xa4fail"));
+        stream.shut_down_writing();
+        until(|| {
+            server.pump(&mut log);
+            log.contains(&"c down".to_owned())
+        });
+        assert_eq!(log[4..], ["a hi", "c hi", "a fault", "c fault", "a down", "c down"]);
+    });
 }
