@@ -2,22 +2,20 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::dispatch::{Handlers, SetId, registering};
+use crate::drive::{StopHandle, driving};
 use crate::endpoint::Endpoint;
 use crate::error::SendError;
 use crate::id::PeerId;
 use crate::message::Outgoing;
-use crate::net::{Activity, RoundTrip};
+use crate::net::RoundTrip;
 use crate::reason::{ConnectError, DisconnectReason};
+use crate::sender::Letter;
 use crate::transport::{MemoryDialer, MemoryNetwork, Source, Streams, TcpDialer};
-
-/// How long to sleep between pumps while a shutdown waits for the last bytes.
-const SHUTDOWN_STEP: Duration = Duration::from_millis(1);
 
 /// A game client: closures for what the server says, and a `pump` to be called once a frame.
 ///
@@ -57,6 +55,7 @@ const SHUTDOWN_STEP: Duration = Duration::from_millis(1);
 /// `on_disconnect`, or of `on_connect_failed`. A client is `Send`.
 pub struct Client<S> {
     endpoint: Endpoint<S, ()>,
+    stop: StopHandle,
     dialect: Dialect,
     target: Option<Target>,
     /// The peer of the last attempt to connect.
@@ -110,6 +109,7 @@ impl<S> Client<S> {
     pub fn with_config(config: Config) -> Self {
         Self {
             endpoint: Endpoint::new(config),
+            stop: StopHandle::default(),
             dialect: Dialect::default(),
             target: None,
             server: None,
@@ -165,59 +165,7 @@ impl<S> Client<S> {
     }
 }
 
-/// Turning the client.
-impl<S> Client<S> {
-    /// One turn: reads what has come, runs handlers with this state, writes what was sent.
-    ///
-    /// It never waits and never fails. A lost connection goes to `on_disconnect`, a handler's error
-    /// to `on_error`.
-    ///
-    /// # Panics
-    ///
-    /// Only if a handler does. The message that it panicked over is done with; the next pump goes
-    /// on behind it, with nothing lost and nothing twice.
-    pub fn pump(&mut self, state: &mut S) -> Activity {
-        self.pump_at(Instant::now(), state)
-    }
-
-    /// [`pump`](Client::pump) at a time of your own: for tests, which need not wait for a time-out.
-    pub fn pump_at(&mut self, now: Instant, state: &mut S) -> Activity {
-        self.endpoint.pump_at(now, state)
-    }
-
-    /// Writes what was sent since the last pump, for those who send afterwards.
-    pub fn flush(&mut self) {
-        self.endpoint.net.flush();
-    }
-
-    /// Closes the connection. What was sent is still delivered, by the pumps that follow; the
-    /// handlers of `on_disconnect`, or of `on_connect_failed`, run in the next one.
-    pub fn close(&mut self) {
-        self.endpoint.net.close_all(&DisconnectReason::LocalClose);
-    }
-
-    /// Whether there is no connection, nor anything left to deliver.
-    pub fn is_closed(&self) -> bool {
-        self.endpoint.net.is_quiet()
-    }
-
-    /// Closes, and pumps until all is delivered or the time is over. This is the one call that
-    /// waits. Tells whether all was delivered; what was not went to `on_error` too.
-    pub fn shutdown(mut self, state: &mut S, within: Duration) -> bool {
-        let deadline = Instant::now() + within;
-        self.close();
-        loop {
-            self.pump(state);
-            if self.is_closed() {
-                return true;
-            }
-            if Instant::now() >= deadline {
-                return false;
-            }
-            thread::sleep(SHUTDOWN_STEP);
-        }
-    }
-}
+driving!(impl<S> Client<S>, data (), ends as DisconnectReason::LocalClose);
 
 /// Talking to the server, outside of handlers. Inside of them the [`Context`](crate::Context) can do all of this.
 impl<S> Client<S> {
@@ -241,6 +189,13 @@ impl<S> Client<S> {
     pub fn try_send(&mut self, message: Outgoing) -> Result<(), SendError> {
         let server = self.server.ok_or(SendError::NotConnected)?;
         self.endpoint.net.try_send_to(server, &message)
+    }
+
+    fn post(&mut self, Letter { to, message }: Letter) {
+        match to {
+            Some(id) => self.endpoint.net.send_to(id, &message),
+            None => self.send(message),
+        }
     }
 
     /// Whether the connection is up: the server has greeted, and nobody has closed.

@@ -3,7 +3,7 @@
 //! A limit that is not here does not exist: lower floors have no hidden ones. The three constants
 //! at the end are rhythms, not limits; they are no one's to set because no game could tell.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The limits and waits of a [`Server`](crate::Server) or [`Client`](crate::Client).
 ///
@@ -66,6 +66,9 @@ pub struct Config {
     /// more than this of what it sends before the connection is up. Values below one whole frame
     /// count as one whole frame.
     pub max_outbound: usize,
+    /// How many messages of other threads' [`Sender`](crate::Sender)s wait for the next pump.
+    /// Default: 1,024.
+    pub max_letters: usize,
     /// How many messages of one peer are handled in one pump. Default: 1,024.
     ///
     /// The rest waits for the next pump, so that no peer can hold up the others.
@@ -126,6 +129,7 @@ impl Default for Config {
             max_peers: 256,
             max_peers_per_address: 64,
             max_outbound: 4 << 20,
+            max_letters: 1024,
             messages_per_pump: 1024,
             bytes_per_pump: 256 << 10,
             accepts_per_pump: 512,
@@ -169,6 +173,7 @@ setters! {
     max_peers: usize,
     max_peers_per_address: usize,
     max_outbound: usize,
+    max_letters: usize,
     messages_per_pump: usize,
     bytes_per_pump: usize,
     accepts_per_pump: usize,
@@ -219,6 +224,12 @@ impl Config {
     pub(crate) fn outbound(&self) -> usize {
         self.max_outbound.max(self.frame_len().saturating_add(16))
     }
+}
+
+/// A time to come. A wait without end is one of a hundred years, which an `Instant` can hold.
+pub(crate) fn after(now: Instant, wait: Duration) -> Instant {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    now + wait.min(CENTURY)
 }
 
 /// Decoders recurse, so depth has a bound that no configuration lifts.

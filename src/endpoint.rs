@@ -24,6 +24,7 @@ use crate::message::ReadError;
 use crate::net::{Activity, Change, Handled, Net, Polled, Verdict};
 use crate::reason::ProtocolError;
 use crate::report::Reporter;
+use crate::sender::{Letter, Letterbox, Sender};
 
 #[derive(Debug)]
 pub(crate) struct Endpoint<S, P> {
@@ -33,6 +34,8 @@ pub(crate) struct Endpoint<S, P> {
     sets: Vec<(SetId, Handlers<S, P>)>,
     last_set: u64,
     reporter: Reporter,
+    /// Where other threads hand in what they have to say, once one has asked for it.
+    letterbox: Option<Letterbox>,
 }
 
 impl<S, P: Default> Endpoint<S, P> {
@@ -41,6 +44,7 @@ impl<S, P: Default> Endpoint<S, P> {
             inbox: Inbox::new(),
             reporter: Reporter::new(config.quiet),
             net: Net::new(config),
+            letterbox: None,
             sets: vec![(SetId(0), Handlers::new())],
             last_set: 0,
         }
@@ -60,6 +64,15 @@ impl<S, P: Default> Endpoint<S, P> {
     pub(crate) fn detach(&mut self, id: SetId) -> Option<Handlers<S, P>> {
         let at = self.sets.iter().skip(1).position(|(set, _)| *set == id)?;
         Some(self.sets.remove(at + 1).1)
+    }
+
+    pub(crate) fn sender(&mut self) -> Sender {
+        let max = self.net.config.max_letters.max(1);
+        self.letterbox.get_or_insert_with(|| Letterbox::new(max)).sender()
+    }
+
+    pub(crate) fn next_letter(&self) -> Option<Letter> {
+        self.letterbox.as_ref()?.next()
     }
 
     pub(crate) fn pump_at(&mut self, now: Instant, state: &mut S) -> Activity {

@@ -29,6 +29,12 @@ pub enum SendError {
         /// [`Config::max_outbound`](crate::Config::max_outbound).
         max: usize,
     },
+    /// Other threads have handed in so many messages that no more fit before the next pump.
+    #[error("{max} messages of other threads wait for the next pump already")]
+    Busy {
+        /// [`Config::max_letters`](crate::Config::max_letters).
+        max: usize,
+    },
     /// The message is longer than a frame may be.
     #[error("a message of {len} bytes is longer than {max}")]
     TooLong {

@@ -3,22 +3,19 @@
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::dispatch::{Handlers, SetId, registering};
+use crate::drive::{StopHandle, driving};
 use crate::endpoint::Endpoint;
 use crate::error::SendError;
 use crate::id::PeerId;
 use crate::message::Outgoing;
-use crate::net::{Activity, Peer, PeerMut};
+use crate::net::{Peer, PeerMut};
 use crate::reason::DisconnectReason;
+use crate::sender::Letter;
 use crate::transport::{MemoryNetwork, Streams, TcpSource};
-
-/// How long to sleep between pumps while a shutdown waits for the last bytes.
-const SHUTDOWN_STEP: Duration = Duration::from_millis(1);
 
 /// A game server: closures for what its peers say, and a `pump` to be called once a frame.
 ///
@@ -67,6 +64,7 @@ const SHUTDOWN_STEP: Duration = Duration::from_millis(1);
 /// A server is `Send`: it may live on a thread of its own.
 pub struct Server<S, P = ()> {
     endpoint: Endpoint<S, P>,
+    stop: StopHandle,
 }
 
 /// Making a server.
@@ -98,7 +96,7 @@ impl<S, P: Default> Server<S, P> {
 
     /// A server with limits of its own, which listens nowhere yet.
     pub fn with_config(config: Config) -> Self {
-        Self { endpoint: Endpoint::new(config) }
+        Self { endpoint: Endpoint::new(config), stop: StopHandle::default() }
     }
 
     /// Listens at one more address. Returns the address, with the port that port 0 became.
@@ -156,59 +154,7 @@ impl<S, P: Default> Server<S, P> {
     }
 }
 
-/// Turning the server.
-impl<S, P: Default> Server<S, P> {
-    /// One turn: reads what has come, runs handlers with this state, writes what was sent.
-    ///
-    /// It never waits and never fails. A peer's fault is that peer's end, a handler's error goes to
-    /// `on_error`.
-    ///
-    /// # Panics
-    ///
-    /// Only if a handler does. The message that it panicked over is done with; the next pump goes
-    /// on behind it, with nothing lost and nothing twice.
-    pub fn pump(&mut self, state: &mut S) -> Activity {
-        self.pump_at(Instant::now(), state)
-    }
-
-    /// [`pump`](Server::pump) at a time of your own: for tests, which need not wait for a time-out.
-    pub fn pump_at(&mut self, now: Instant, state: &mut S) -> Activity {
-        self.endpoint.pump_at(now, state)
-    }
-
-    /// Writes what was sent since the last pump, for those who send afterwards.
-    pub fn flush(&mut self) {
-        self.endpoint.net.flush();
-    }
-
-    /// Lets nobody in any more and says goodbye to everybody: what was sent is still delivered, by
-    /// the pumps that follow. The `on_disconnect` handlers run in the next one.
-    pub fn close(&mut self) {
-        self.endpoint.net.close_all(&DisconnectReason::Shutdown);
-    }
-
-    /// Whether a [`close`](Server::close) is through: nobody is here, nothing is left to deliver.
-    pub fn is_closed(&self) -> bool {
-        self.endpoint.net.is_quiet()
-    }
-
-    /// Closes, and pumps until all is delivered or the time is over. This is the one call that
-    /// waits. Tells whether all was delivered; what was not went to `on_error` too.
-    pub fn shutdown(mut self, state: &mut S, within: Duration) -> bool {
-        let deadline = Instant::now() + within;
-        self.close();
-        loop {
-            self.pump(state);
-            if self.is_closed() {
-                return true;
-            }
-            if Instant::now() >= deadline {
-                return false;
-            }
-            thread::sleep(SHUTDOWN_STEP);
-        }
-    }
-}
+driving!(impl<S, P> Server<S, P>, data P, ends as DisconnectReason::Shutdown);
 
 /// Talking to peers, outside of handlers. Inside of them the [`Context`](crate::Context) can do all of this.
 impl<S, P: Default> Server<S, P> {
@@ -242,6 +188,13 @@ impl<S, P: Default> Server<S, P> {
     /// Sends a message to each of these peers.
     pub fn send_each(&mut self, ids: impl IntoIterator<Item = PeerId>, message: Outgoing) {
         self.endpoint.net.send_each(ids, &message);
+    }
+
+    fn post(&mut self, Letter { to, message }: Letter) {
+        match to {
+            Some(id) => self.send_to(id, message),
+            None => self.broadcast(message),
+        }
     }
 
     /// Sends a peer away. What it was sent before is delivered first; its `on_disconnect` handlers

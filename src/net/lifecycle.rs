@@ -9,11 +9,11 @@
 //! [`Net::finish`], and nobody passes it twice: so each peer ends exactly once, whoever ends it.
 
 use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Net;
 use super::peers::{Entry, Phase, Wire};
-use crate::config::Config;
+use crate::config::{Config, after};
 use crate::error::{FaultCause, Limit};
 use crate::id::PeerId;
 use crate::reason::{ConnectError, DisconnectReason, ProtocolError, Timeout};
@@ -243,24 +243,41 @@ impl<P: Default> Net<P> {
             .peers
             .iter()
             .filter_map(|(key, entry)| {
-                let heard = entry.heard;
-                let (limit, timeout, since) = match (&entry.phase, &entry.vitals) {
-                    // Who could not be heard because nobody pumped gets another chance.
-                    (Phase::Up, Some(_)) => {
-                        (idle_timeout, Timeout::Idle, self.resumed.unwrap_or(heard).max(heard))
-                    }
-                    (Phase::Up, None) => (plain_idle_timeout, Timeout::Idle, heard),
-                    (Phase::Greeting { .. }, _) => (handshake_timeout, Timeout::Handshake, heard),
-                    (Phase::Dialling(_) | Phase::Leaving, _) => return None,
-                };
-                let silence = self.now.saturating_duration_since(since);
-                (silence > limit).then_some((PeerId(key), timeout))
+                let (deadline, timeout) = self.deadline(entry)?;
+                (self.now > deadline).then_some((PeerId(key), timeout))
             })
             .collect();
         for (peer, timeout) in late {
             self.close(peer, DisconnectReason::Timeout(timeout));
         }
         self.beat();
+    }
+
+    /// Until when a peer has to be heard, and what it is late for then.
+    fn deadline(&self, entry: &Entry<P>) -> Option<(Instant, Timeout)> {
+        let Config { idle_timeout, plain_idle_timeout, handshake_timeout, .. } = self.config;
+        Some(match (&entry.phase, &entry.vitals) {
+            (Phase::Up, Some(_)) => {
+                // Who could not be heard because nobody pumped gets another chance.
+                let since = self.resumed.map_or(entry.heard, |then| then.max(entry.heard));
+                (after(since, idle_timeout), Timeout::Idle)
+            }
+            (Phase::Up, None) => (after(entry.heard, plain_idle_timeout), Timeout::Idle),
+            (Phase::Greeting { .. }, _) => {
+                (after(entry.heard, handshake_timeout), Timeout::Handshake)
+            }
+            (Phase::Dialling(_) | Phase::Leaving, _) => return None,
+        })
+    }
+
+    /// How long until something is due, counted from the last pump.
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        let due = self.peers.iter().filter_map(|(_, entry)| {
+            let deadline = self.deadline(entry).map(|(deadline, _)| deadline);
+            let ping = entry.vitals.as_ref().and_then(|vitals| vitals.next_question());
+            deadline.into_iter().chain(ping).min()
+        });
+        due.min().map(|due| due.saturating_duration_since(self.now))
     }
 
     /// Ends a peer for bytes that are no message. A hexapod is told, for it has a bug to be found.

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use super::peers::Entry;
 use super::{Net, Phase};
-use crate::config::Config;
+use crate::config::{Config, after};
 use crate::id::PeerId;
 use crate::message::{Encoder, IntoValue, Message, Outgoing, RESERVED, ValueError, ValueRef};
 use crate::msg;
@@ -140,6 +140,11 @@ impl Vitals {
         // The first question comes at once: who shows a round-trip time need not wait for it.
         Self { max_frame, next_ping: now, pings: 0, asked: None, round_trip: None }
     }
+
+    /// When the peer is to be asked next, unless an answer is awaited.
+    pub(super) fn next_question(&self) -> Option<Instant> {
+        self.asked.is_none().then_some(self.next_ping)
+    }
 }
 
 /// Saying.
@@ -188,7 +193,7 @@ impl<P: Default> Net<P> {
             if vitals.asked.is_none() && self.now >= vitals.next_ping {
                 vitals.pings += 1;
                 vitals.asked = Some(self.now);
-                vitals.next_ping = self.now + self.config.heartbeat;
+                vitals.next_ping = after(self.now, self.config.heartbeat);
                 let ping = msg!(PING, n: vitals.pings);
                 self.tell(PeerId(key), &ping);
             }

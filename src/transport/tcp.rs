@@ -155,7 +155,8 @@ impl Source for TcpDialer {
             Ok(Err(error)) => Arrival::Failed(error),
             // The thread keeps the time-out, but a look-up of a name may outlast it.
             Err(TryRecvError::Empty)
-                if now.saturating_duration_since(since) <= self.timeout + self.timeout / 4 =>
+                if now.saturating_duration_since(since)
+                    <= self.timeout.saturating_add(self.timeout / 4) =>
             {
                 return None;
             }

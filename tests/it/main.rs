@@ -2,6 +2,7 @@
 
 mod alloc;
 mod bounds;
+mod driving;
 mod examples;
 mod harness;
 mod hostile;

@@ -21,7 +21,7 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{Arrival, Close, Conn, Full, Incoming, Pipe, Source, Traffic, Transport};
-use crate::config::{Config, QUIET_AFTER, SPARE_RINGS};
+use crate::config::{Config, QUIET_AFTER, SPARE_RINGS, after};
 use crate::frame::Framing;
 use crate::inbox::Inbox;
 use crate::reason::{DisconnectReason, ProtocolError, Timeout};
@@ -236,7 +236,7 @@ impl<S: Source> Streams<S> {
         }
         if let Some(link) = self.links.get_mut(conn) {
             link.inbound.release(&mut self.pool);
-            let deadline = now + self.config.flush_timeout;
+            let deadline = after(now, self.config.flush_timeout);
             link.state = State::Closing { deadline, shut: false, ended };
             self.closing.push(conn);
         }
