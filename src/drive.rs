@@ -133,6 +133,19 @@ macro_rules! driving {
                 self.endpoint.net.next_timeout()
             }
 
+            /// Begins to keep events for [`next_event`](Self::next_event), at most this many.
+            ///
+            /// Handlers run as before. When the queue is full, reading stops until some were
+            /// fetched: nothing is dropped, and peers that send more are held back.
+            pub fn queue_events(&mut self, max: usize) {
+                self.endpoint.queue_events(max);
+            }
+
+            /// The next event that was kept. It owns what it tells, so the game may send meanwhile.
+            pub fn next_event(&mut self) -> Option<$crate::event::Event> {
+                self.endpoint.next_event()
+            }
+
             /// Writes what was sent since the last pump, for those who send afterwards.
             pub fn flush(&mut self) {
                 self.endpoint.net.flush();

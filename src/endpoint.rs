@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::dispatch::{Handlers, SetId};
 use crate::error::FaultCause;
+use crate::event::{Event, OwnedMessage, Queue};
 use crate::id::PeerId;
 use crate::inbox::Inbox;
 use crate::message::ReadError;
@@ -36,6 +37,8 @@ pub(crate) struct Endpoint<S, P> {
     reporter: Reporter,
     /// Where other threads hand in what they have to say, once one has asked for it.
     letterbox: Option<Letterbox>,
+    /// Where events wait, once somebody has asked for them.
+    queue: Option<Queue>,
 }
 
 impl<S, P: Default> Endpoint<S, P> {
@@ -45,6 +48,7 @@ impl<S, P: Default> Endpoint<S, P> {
             reporter: Reporter::new(config.quiet),
             net: Net::new(config),
             letterbox: None,
+            queue: None,
             sets: vec![(SetId(0), Handlers::new())],
             last_set: 0,
         }
@@ -66,6 +70,30 @@ impl<S, P: Default> Endpoint<S, P> {
         Some(self.sets.remove(at + 1).1)
     }
 
+    /// Begins to keep events; what waits already stays.
+    pub(crate) fn queue_events(&mut self, max: usize) {
+        let mut queue = Queue::new(max);
+        while let Some(event) = self.next_event() {
+            queue.push(event);
+        }
+        self.queue = Some(queue);
+    }
+
+    pub(crate) fn next_event(&mut self) -> Option<Event> {
+        self.queue.as_mut()?.next()
+    }
+
+    /// Keeps an event, if somebody has asked for them.
+    fn keep(&mut self, event: impl FnOnce() -> Event) -> Handled {
+        match &mut self.queue {
+            Some(queue) => {
+                queue.push(event());
+                Handled::Yes
+            }
+            None => Handled::No,
+        }
+    }
+
     pub(crate) fn sender(&mut self) -> Sender {
         let max = self.net.config.max_letters.max(1);
         self.letterbox.get_or_insert_with(|| Letterbox::new(max)).sender()
@@ -79,6 +107,10 @@ impl<S, P: Default> Endpoint<S, P> {
         self.net.begin(now);
         loop {
             self.tell(state);
+            if self.queue.as_ref().is_some_and(Queue::is_full) {
+                // The rest waits where it is, in the sockets too: that is what holds peers back.
+                return self.net.end();
+            }
             match self.net.poll(&mut self.inbox) {
                 Polled::Payload(peer) => self.deliver(peer, state),
                 Polled::Event => {}
@@ -106,8 +138,12 @@ impl<S, P: Default> Endpoint<S, P> {
         if self.net.hear(peer, &message) == Verdict::Session {
             return;
         }
-        let mut ctx = Context::new(state, &mut self.net, peer);
         let mut handled = Handled::No;
+        if let Some(queue) = &mut self.queue {
+            queue.push(Event::Message { peer, message: OwnedMessage::from(&message) });
+            handled = Handled::Yes;
+        }
+        let mut ctx = Context::new(state, &mut self.net, peer);
         for (_, set) in &mut self.sets {
             handled = handled.or(set.message(&mut ctx, &message));
         }
@@ -129,10 +165,23 @@ impl<S, P: Default> Endpoint<S, P> {
                 }
             }
             let Some(event) = self.net.event() else { return };
-            // After a panic, the sets that have been told are not told again.
-            if event.told < self.sets.len() {
+            // Zero is the queue, if there is one. After a panic, who has been told is not again.
+            if event.told == 0 {
+                event.told = 1;
+                let (peer, change) = (event.peer, event.change.clone());
+                let handled = self.keep(|| match change {
+                    Change::Up => Event::Connected { peer },
+                    Change::Failed(error) => Event::ConnectFailed { error },
+                    Change::Down(reason) => Event::Disconnected { peer, reason },
+                });
+                if let Some(event) = self.net.event() {
+                    event.handled = handled;
+                }
+                continue;
+            }
+            if event.told <= self.sets.len() {
                 event.told += 1;
-                let (peer, change, at) = (event.peer, event.change.clone(), event.told - 1);
+                let (peer, change, at) = (event.peer, event.change.clone(), event.told - 2);
                 let handled = self.change(at, peer, &change, state);
                 if let Some(event) = self.net.event() {
                     event.handled = event.handled.or(handled);

@@ -96,6 +96,7 @@ mod dispatch;
 mod drive;
 mod endpoint;
 mod error;
+mod event;
 mod frame;
 mod id;
 mod inbox;
@@ -120,6 +121,7 @@ pub use dialect::Dialect;
 pub use dispatch::{Handlers, Outcome, SetId};
 pub use drive::StopHandle;
 pub use error::{Fault, FaultCause, HandlerError, Limit, SendError};
+pub use event::{Event, OwnedMessage};
 pub use frame::FrameError;
 pub use id::PeerId;
 #[doc(hidden)]

@@ -112,6 +112,15 @@ impl<'m> Message<'m> {
         Ok(Self { bytes, index, action })
     }
 
+    /// A message that was read before, from its bytes and their index.
+    pub(crate) fn again(bytes: &'m [u8], index: &'m Index) -> Self {
+        Self { bytes, index, action: index.action(bytes).unwrap_or_default() }
+    }
+
+    pub(crate) fn index(&self) -> &'m Index {
+        self.index
+    }
+
     /// The action: what the message is about.
     pub fn action(&self) -> &'m str {
         self.action

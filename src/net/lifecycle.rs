@@ -27,7 +27,8 @@ const JUDGING: Duration = Duration::from_millis(100);
 pub(crate) struct Lifecycle {
     pub(crate) peer: PeerId,
     pub(crate) change: Change,
-    /// How many sets of handlers have been called, the one that has panicked included.
+    /// How many have been told, the queue of events and then each set of handlers; one that has
+    /// panicked was told.
     pub(crate) told: usize,
     /// Whether any of them had something to call.
     pub(crate) handled: Handled,

@@ -226,13 +226,13 @@ impl<P: Default> Net<P> {
                 return Polled::Event;
             }
         }
+        self.turn = 0;
         Polled::Done
     }
 
     /// Ends a pump: writes what was sent, counts, forgets transports that are done.
     pub(crate) fn end(&mut self) -> Activity {
         self.flush();
-        self.turn = 0;
         for link in &mut self.links {
             let Some(transport) = &mut link.transport else { continue };
             let traffic = transport.take_traffic();

@@ -3,9 +3,9 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hexapod::{Client, Config, MemoryNetwork, SendError, Server, msg};
+use hexapod::{Client, Config, DisconnectReason, Event, MemoryNetwork, SendError, Server, msg};
 
-use crate::harness::{Network, on_both, until};
+use crate::harness::{Network, frame, on_both, until};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -165,4 +165,60 @@ fn waits_without_end_are_no_overflow() {
         });
         assert!(Server::shutdown(server, &mut here, forever));
     });
+}
+
+#[test]
+fn a_full_queue_of_events_holds_peers_back_and_drops_nothing() {
+    on_both(|network| {
+        let (mut server, addr) = network.server::<(), ()>(Config::new());
+        server.queue_events(10);
+        let mut streams: Vec<_> = (0..3).map(|_| network.stream(addr)).collect();
+        for (at, stream) in streams.iter_mut().enumerate() {
+            for n in 0..100 {
+                let message = msg!("n", n: n, of: at);
+                stream.say(&frame(message.to_bytes().expect("good")));
+            }
+            stream.shut_down_writing();
+        }
+        let mut heard = vec![Vec::<u32>::new(); 3];
+        let (mut up, mut down) = (0, 0);
+        until(|| {
+            server.pump(&mut ());
+            let mut kept = 0;
+            // Not all of them each time: the queue stays full for a while.
+            while let Some(event) = server.next_event() {
+                match event {
+                    Event::Connected { .. } => up += 1,
+                    Event::Message { message, .. } => {
+                        let of: usize = message.get("of").expect("a field");
+                        heard[of].push(message.get("n").expect("a field"));
+                    }
+                    Event::Disconnected { reason, .. } => {
+                        assert_eq!(reason, DisconnectReason::Closed);
+                        down += 1;
+                    }
+                    other => panic!("{other:?}"),
+                }
+                kept += 1;
+                if kept == 7 {
+                    break;
+                }
+            }
+            assert!(kept <= 13, "ten, and one event for each peer");
+            down == 3
+        });
+        assert_eq!(up, 3);
+        assert!(heard.iter().all(|numbers| numbers.iter().copied().eq(0..100)), "{heard:?}");
+    });
+}
+
+#[test]
+fn events_of_a_client_tell_of_failure_too() {
+    let network = Network::Memory(MemoryNetwork::new());
+    let mut client = network.client::<()>(([127, 0, 0, 1], 9).into());
+    client.queue_events(10);
+    client.pump(&mut ());
+    let Some(Event::ConnectFailed { error }) = client.next_event() else { panic!("an event") };
+    assert_eq!(error.to_string(), "nobody listens at 127.0.0.1:9 (connection refused)");
+    assert!(client.next_event().is_none());
 }
