@@ -15,7 +15,7 @@ use crate::message::Outgoing;
 use crate::net::RoundTrip;
 use crate::reason::{ConnectError, DisconnectReason};
 use crate::sender::Letter;
-use crate::transport::{MemoryDialer, MemoryNetwork, Source, Streams, TcpDialer};
+use crate::transport::{self, MemoryDialer, MemoryNetwork, Simulator, Source, TcpDialer};
 
 /// A game client: closures for what the server says, and a `pump` to be called once a frame.
 ///
@@ -56,6 +56,7 @@ use crate::transport::{MemoryDialer, MemoryNetwork, Source, Streams, TcpDialer};
 pub struct Client<S> {
     endpoint: Endpoint<S, ()>,
     stop: StopHandle,
+    simulator: Option<Simulator>,
     dialect: Dialect,
     target: Option<Target>,
     /// The peer of the last attempt to connect.
@@ -110,6 +111,7 @@ impl<S> Client<S> {
         Self {
             endpoint: Endpoint::new(config),
             stop: StopHandle::default(),
+            simulator: None,
             dialect: Dialect::default(),
             target: None,
             server: None,
@@ -141,11 +143,17 @@ impl<S> Client<S> {
         }
     }
 
+    /// Sends connections that are made from now on through a bad network.
+    pub fn simulate(&mut self, simulator: &Simulator) -> &mut Self {
+        self.simulator = Some(simulator.clone());
+        self
+    }
+
     fn dial<D: Source + 'static>(&mut self, dialer: D, target: Target, name: String) {
         self.close();
         let net = &mut self.endpoint.net;
-        let streams = Streams::new(dialer, self.dialect.framing(), &net.config);
-        self.server = Some(net.add_dialler(Box::new(streams), self.dialect, name));
+        let transport = transport::over(dialer, self.dialect, &net.config, self.simulator.as_ref());
+        self.server = Some(net.add_dialler(transport, self.dialect, name));
         self.target = Some(target);
     }
 }

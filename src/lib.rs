@@ -135,7 +135,7 @@ pub use net::{Activity, Peer, PeerMut, RoundTrip};
 pub use reason::{ConnectError, DisconnectReason, ProtocolError, Timeout};
 pub use sender::Sender;
 pub use server::Server;
-pub use transport::{MemoryNetwork, MemoryStream};
+pub use transport::{Conditions, MemoryNetwork, MemoryStream, Simulator};
 pub use value::{Timestamp, Value};
 
 /// The README's code is tested like any other.

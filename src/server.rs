@@ -15,7 +15,7 @@ use crate::message::Outgoing;
 use crate::net::{Peer, PeerMut};
 use crate::reason::DisconnectReason;
 use crate::sender::Letter;
-use crate::transport::{MemoryNetwork, Streams, TcpSource};
+use crate::transport::{self, MemoryNetwork, Simulator, Source, TcpSource};
 
 /// A game server: closures for what its peers say, and a `pump` to be called once a frame.
 ///
@@ -65,6 +65,7 @@ use crate::transport::{MemoryNetwork, Streams, TcpSource};
 pub struct Server<S, P = ()> {
     endpoint: Endpoint<S, P>,
     stop: StopHandle,
+    simulator: Option<Simulator>,
 }
 
 /// Making a server.
@@ -96,7 +97,7 @@ impl<S, P: Default> Server<S, P> {
 
     /// A server with limits of its own, which listens nowhere yet.
     pub fn with_config(config: Config) -> Self {
-        Self { endpoint: Endpoint::new(config), stop: StopHandle::default() }
+        Self { endpoint: Endpoint::new(config), stop: StopHandle::default(), simulator: None }
     }
 
     /// Listens at one more address. Returns the address, with the port that port 0 became.
@@ -107,9 +108,7 @@ impl<S, P: Default> Server<S, P> {
     ///
     /// If the address cannot be had.
     pub fn listen(&mut self, addr: impl ToSocketAddrs, dialect: Dialect) -> io::Result<SocketAddr> {
-        let source = TcpSource::bind(addr)?;
-        let streams = Streams::new(source, dialect.framing(), &self.endpoint.net.config);
-        Ok(self.endpoint.net.add_listener(Box::new(streams), dialect))
+        Ok(self.add_listener(TcpSource::bind(addr)?, dialect))
     }
 
     /// Listens at one more address of a network in memory.
@@ -123,9 +122,19 @@ impl<S, P: Default> Server<S, P> {
         addr: SocketAddr,
         dialect: Dialect,
     ) -> io::Result<SocketAddr> {
-        let source = network.listen(addr)?;
-        let streams = Streams::new(source, dialect.framing(), &self.endpoint.net.config);
-        Ok(self.endpoint.net.add_listener(Box::new(streams), dialect))
+        Ok(self.add_listener(network.listen(addr)?, dialect))
+    }
+
+    fn add_listener(&mut self, source: impl Source + 'static, dialect: Dialect) -> SocketAddr {
+        let config = &self.endpoint.net.config;
+        let transport = transport::over(source, dialect, config, self.simulator.as_ref());
+        self.endpoint.net.add_listener(transport, dialect)
+    }
+
+    /// Sends the connections of listeners that are added from now on through a bad network.
+    pub fn simulate(&mut self, simulator: &Simulator) -> &mut Self {
+        self.simulator = Some(simulator.clone());
+        self
     }
 
     /// Where the first listener listens; `None` if the server listens nowhere.

@@ -9,6 +9,7 @@
 //! A transport of datagrams would be another implementation of [`Transport`].
 
 mod memory;
+mod simulator;
 mod stream;
 mod tcp;
 
@@ -19,9 +20,12 @@ use std::time::Instant;
 
 pub(crate) use memory::MemoryDialer;
 pub use memory::{MemoryNetwork, MemoryStream};
-pub(crate) use stream::Streams;
+pub use simulator::{Conditions, Simulator};
+use stream::Streams;
 pub(crate) use tcp::{TcpDialer, TcpSource};
 
+use crate::config::Config;
+use crate::dialect::Dialect;
 use crate::inbox::Inbox;
 use crate::reason::{ConnectError, DisconnectReason};
 use crate::slab::Key;
@@ -90,6 +94,22 @@ pub(crate) trait Transport: fmt::Debug + Send {
 
     /// Bytes read and written since this was last asked.
     fn take_traffic(&mut self) -> Traffic;
+}
+
+/// A transport over the pipes of a source, through a bad network if there is to be one.
+pub(crate) fn over<S: Source + 'static>(
+    source: S,
+    dialect: Dialect,
+    config: &Config,
+    simulator: Option<&Simulator>,
+) -> Box<dyn Transport> {
+    match simulator {
+        None => Box::new(Streams::new(source, dialect.framing(), config)),
+        Some(simulator) => {
+            let source = simulator::Simulated::new(source, simulator.clone());
+            Box::new(Streams::new(source, dialect.framing(), config))
+        }
+    }
 }
 
 /// Counts bytes.

@@ -11,5 +11,6 @@ mod messages;
 mod python;
 mod sending;
 mod session;
+mod simulation;
 mod tidy;
 mod wire;

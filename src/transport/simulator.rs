@@ -1,0 +1,479 @@
+//! The simulator: a bad network around any pipe, seeded, with time as an argument.
+//!
+//! ```text
+//! link ── write ──> [ pieces on their way, each with the time it is due ] ──> pipe
+//! link <── read ── [ pieces on their way, each with the time it is due ] <── pipe
+//! ```
+//!
+//! It stands at one end and works in both directions. It delays, cuts into pieces, limits the rate,
+//! stalls, resets and half-closes; like the TCP that it stands for, it neither loses nor reorders
+//! bytes. Time passes only by the `now` of calls, so with `pump_at` the same seed gives the same
+//! run.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Arrival, Pipe, Source};
+use crate::config::after;
+
+/// How many bytes are on their way in one direction before a write has to wait.
+const WINDOW: usize = 256 << 10;
+
+/// A bad network for the connections of a server or client: for tests, and for a key in your game
+/// that adds lag.
+///
+/// Hand it to [`Server::simulate`](crate::Server::simulate) or
+/// [`Client::simulate`](crate::Client::simulate); one end is enough. Its clones are the same
+/// simulator, so conditions can change while a game runs.
+///
+/// # Testing a game's networking in one thread
+///
+/// With a [`MemoryNetwork`](crate::MemoryNetwork) and a clock of your own, an hour of bad network
+/// takes a moment, and a seed that fails fails again:
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use hexapod::{Client, Conditions, Config, MemoryNetwork, Server, Simulator, msg};
+///
+/// fn play(seed: u64) -> (Vec<u32>, Option<Duration>) {
+///     let network = MemoryNetwork::new();
+///     let addr = "10.0.0.1:5071".parse().expect("an address");
+///     let mut server = Server::<()>::bind_memory(&network, addr).expect("a free address");
+///     server.on("count", |ctx, msg| {
+///         ctx.send(msg!("counted", n: msg.get::<u32>("n")?));
+///         Ok(())
+///     });
+///
+///     let bad = Conditions::new()
+///         .latency(Duration::from_millis(40))
+///         .jitter(Duration::from_millis(25))
+///         .max_piece(50);
+///     let mut client = Client::<Vec<u32>>::with_config(Config::new());
+///     client.simulate(&Simulator::new(seed, bad));
+///     client.connect_to_memory(&network, addr);
+///     client.on("counted", |ctx, msg| {
+///         ctx.state.push(msg.get("n")?);
+///         Ok(())
+///     });
+///
+///     let (mut now, mut counted) = (Instant::now(), Vec::new());
+///     for n in 0..600 {
+///         now += Duration::from_millis(16);
+///         if n < 100 {
+///             client.send(msg!("count", n: n));
+///         }
+///         client.pump_at(now, &mut counted);
+///         server.pump_at(now, &mut ());
+///     }
+///     (counted, client.round_trip().map(|trip| trip.smooth))
+/// }
+///
+/// let (counted, round_trip) = play(7);
+/// assert!(counted.into_iter().eq(0..100));
+/// assert!(round_trip >= Some(Duration::from_millis(80)));
+/// assert_eq!(play(7), play(7));
+/// ```
+#[derive(Clone)]
+pub struct Simulator(Arc<Mutex<Control>>);
+
+/// What a simulated network is like. The default is a perfect one.
+///
+/// What is said of one direction holds for both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Conditions {
+    /// How long a byte is on its way, one way. Default: no time.
+    pub latency: Duration,
+    /// How much longer it may take at random. Order is kept, as TCP keeps it. Default: none.
+    pub jitter: Duration,
+    /// How many bytes pass in a second, one way; 0 is any number. Default: 0.
+    pub bandwidth: u64,
+    /// The most bytes that one read gives and one write takes, at random from 1 to this; 0 is no
+    /// cutting. Default: 0.
+    ///
+    /// A read that gives little is taken for the last one, so this also bounds what one pump gets.
+    pub max_piece: usize,
+    /// How often, on average, nothing moves for a while; zero is never. Default: zero.
+    pub stall_every: Duration,
+    /// For how long nothing moves then. Default: no time.
+    pub stall_for: Duration,
+    /// After how long, on average, a connection is reset; zero is never. Default: zero.
+    pub reset_every: Duration,
+}
+
+/// A chaining setter for each field, of the field's name.
+macro_rules! setters {
+    ($($field:ident: $type:ty),* $(,)?) => {
+        impl Conditions {
+            /// A perfect network.
+            pub fn new() -> Self {
+                Self::default()
+            }
+
+            $(
+                #[doc = concat!("Sets [`", stringify!($field), "`](Self#structfield.", stringify!($field), ").")]
+                #[must_use]
+                pub fn $field(mut self, $field: $type) -> Self {
+                    self.$field = $field;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    latency: Duration,
+    jitter: Duration,
+    bandwidth: u64,
+    max_piece: usize,
+    stall_every: Duration,
+    stall_for: Duration,
+    reset_every: Duration,
+}
+
+/// What all connections of a simulator share.
+#[derive(Debug)]
+struct Control {
+    conditions: Conditions,
+    seed: Random,
+    unplugged: bool,
+    /// Counted up to reset, or to half-close, all connections that there are.
+    resets: u64,
+    half_closes: u64,
+}
+
+impl Simulator {
+    /// A simulator whose randomness follows from this seed.
+    pub fn new(seed: u64, conditions: Conditions) -> Self {
+        Self(Arc::new(Mutex::new(Control {
+            conditions,
+            seed: Random(seed),
+            unplugged: false,
+            resets: 0,
+            half_closes: 0,
+        })))
+    }
+
+    /// What the network is like now.
+    pub fn conditions(&self) -> Conditions {
+        self.control().conditions
+    }
+
+    /// Changes what the network is like, for connections that are up as well. What is on its way
+    /// already takes as long as it would have.
+    pub fn set(&self, conditions: Conditions) {
+        self.control().conditions = conditions;
+    }
+
+    /// Pulls the cable: nothing moves any more, and nobody is told.
+    pub fn unplug(&self) {
+        self.control().unplugged = true;
+    }
+
+    /// Puts the cable back: what was on its way arrives.
+    pub fn plug_in(&self) {
+        self.control().unplugged = false;
+    }
+
+    /// Resets every connection that there is.
+    pub fn reset_all(&self) {
+        self.control().resets += 1;
+    }
+
+    /// Ends the direction from the simulated end to the far one, on every connection that there is.
+    pub fn half_close_all(&self) {
+        self.control().half_closes += 1;
+    }
+
+    fn control(&self) -> MutexGuard<'_, Control> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Simulator").field(&self.conditions()).finish()
+    }
+}
+
+/// SplitMix64: small, and good enough for weather.
+#[derive(Clone, Debug)]
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// From 0 up to, but without, 1.
+    fn fraction(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    /// When something comes next that comes this often on average; never for zero.
+    fn arrival(&mut self, now: Instant, every: Duration) -> Option<Instant> {
+        let wait = every.mul_f64(-(1.0 - self.fraction()).ln());
+        (!every.is_zero()).then(|| after(now, wait))
+    }
+}
+
+/// Bytes on their way in one direction.
+#[derive(Debug, Default)]
+struct Flight {
+    pieces: VecDeque<(Instant, Vec<u8>)>,
+    bytes: usize,
+    /// When the last piece is due: the next one is not due before.
+    last_due: Option<Instant>,
+    /// When the wire has room for the next byte, where there is a bandwidth.
+    free: Option<Instant>,
+    /// Nothing comes after what is on its way.
+    ended: bool,
+}
+
+impl Flight {
+    fn room(&self) -> usize {
+        if self.ended { 0 } else { WINDOW.saturating_sub(self.bytes) }
+    }
+
+    fn take_off(&mut self, now: Instant, bytes: &[u8], weather: &Conditions, random: &mut Random) {
+        let mut due = now;
+        if weather.bandwidth > 0 {
+            let time = Duration::from_secs_f64(bytes.len() as f64 / weather.bandwidth as f64);
+            due = self.free.map_or(now, |free| free.max(now)) + time;
+            self.free = Some(due);
+        }
+        due += weather.latency + weather.jitter.mul_f64(random.fraction());
+        let due = self.last_due.map_or(due, |last| last.max(due));
+        self.last_due = Some(due);
+        self.bytes += bytes.len();
+        self.pieces.push_back((due, bytes.to_vec()));
+    }
+
+    /// What has arrived, if anything.
+    fn landed(&mut self, now: Instant) -> Option<&mut Vec<u8>> {
+        let (due, bytes) = self.pieces.front_mut()?;
+        (*due <= now).then_some(bytes)
+    }
+
+    /// Forgets the first bytes of what has arrived.
+    fn unload(&mut self, count: usize) {
+        if let Some((_, bytes)) = self.pieces.front_mut() {
+            bytes.drain(..count);
+            self.bytes -= count;
+            if bytes.is_empty() {
+                self.pieces.pop_front();
+            }
+        }
+    }
+}
+
+/// A pipe through a bad network.
+#[derive(Debug)]
+pub(crate) struct SimulatedPipe<P: Pipe> {
+    pipe: P,
+    simulator: Simulator,
+    random: Random,
+    outbound: Flight,
+    inbound: Flight,
+    /// How the pipe itself has ended.
+    error: Option<ErrorKind>,
+    is_shut: bool,
+    stalled_until: Option<Instant>,
+    next_stall: Option<Instant>,
+    next_reset: Option<Instant>,
+    /// The conditions for which the next stall and reset were drawn.
+    drawn_for: Option<Conditions>,
+    resets: u64,
+    half_closes: u64,
+}
+
+impl<P: Pipe> SimulatedPipe<P> {
+    fn new(pipe: P, simulator: &Simulator) -> Self {
+        let mut control = simulator.control();
+        Self {
+            pipe,
+            simulator: simulator.clone(),
+            random: Random(control.seed.next()),
+            outbound: Flight::default(),
+            inbound: Flight::default(),
+            error: None,
+            is_shut: false,
+            stalled_until: None,
+            next_stall: None,
+            next_reset: None,
+            drawn_for: None,
+            resets: control.resets,
+            half_closes: control.half_closes,
+        }
+    }
+
+    /// Lets time pass; tells the conditions, or nothing while nothing moves.
+    fn advance(&mut self, now: Instant) -> io::Result<Option<Conditions>> {
+        let (weather, unplugged, resets, half_closes) = {
+            let control = self.simulator.control();
+            (control.conditions, control.unplugged, control.resets, control.half_closes)
+        };
+        if self.drawn_for.replace(weather) != Some(weather) {
+            self.next_stall = self.random.arrival(now, weather.stall_every);
+            self.next_reset = self.random.arrival(now, weather.reset_every);
+        }
+        if self.resets < resets || self.next_reset.is_some_and(|then| then <= now) {
+            self.error = Some(ErrorKind::ConnectionReset);
+        }
+        if let Some(error) = self.error {
+            return Err(error.into());
+        }
+        if std::mem::replace(&mut self.half_closes, half_closes) < half_closes {
+            self.outbound.ended = true;
+        }
+        if self.next_stall.is_some_and(|then| then <= now) {
+            self.stalled_until = Some(after(now, weather.stall_for));
+            self.next_stall = self.random.arrival(now, weather.stall_every);
+        }
+        if unplugged || self.stalled_until.is_some_and(|until| now < until) {
+            return Ok(None);
+        }
+        self.deliver(now)?;
+        Ok(Some(weather))
+    }
+
+    /// Hands over to the pipe what is due.
+    fn deliver(&mut self, now: Instant) -> io::Result<()> {
+        while let Some(bytes) = self.outbound.landed(now) {
+            match self.pipe.write(now, (bytes, &[])) {
+                Ok(0) => break,
+                Ok(count) => self.outbound.unload(count),
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::Interrupted => break,
+                    kind => {
+                        self.error = Some(kind);
+                        return Err(error);
+                    }
+                },
+            }
+        }
+        if self.outbound.ended && self.outbound.pieces.is_empty() && !self.is_shut {
+            self.is_shut = true;
+            self.pipe.shut_down_writing(now)?;
+        }
+        Ok(())
+    }
+
+    /// Takes from the pipe what has come.
+    fn collect(&mut self, now: Instant, weather: &Conditions) {
+        let mut buffer = [0; 4096];
+        while self.inbound.room() > 0 {
+            let room = self.inbound.room().min(buffer.len());
+            match self.pipe.read(now, &mut buffer[..room]) {
+                Ok(0) => self.inbound.ended = true,
+                Ok(count) => {
+                    self.inbound.take_off(now, &buffer[..count], weather, &mut self.random);
+                }
+                Err(error) => {
+                    if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
+                        self.error = Some(error.kind());
+                    }
+                    return;
+                }
+            }
+        }
+    }
+
+    /// How much of so many bytes moves at once.
+    fn piece(&mut self, weather: &Conditions, len: usize) -> usize {
+        match weather.max_piece {
+            0 => len,
+            most => len.min(1 + self.random.next() as usize % most),
+        }
+    }
+}
+
+impl<P: Pipe> Pipe for SimulatedPipe<P> {
+    fn read(&mut self, now: Instant, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(weather) = self.advance(now)? else { return Err(ErrorKind::WouldBlock.into()) };
+        self.collect(now, &weather);
+        let landed = self.inbound.landed(now).map_or(0, |bytes| bytes.len());
+        if landed == 0 {
+            return match self.inbound.ended && self.inbound.pieces.is_empty() {
+                true => Ok(0),
+                false => Err(ErrorKind::WouldBlock.into()),
+            };
+        }
+        let count = self.piece(&weather, landed.min(buffer.len()));
+        if let Some(bytes) = self.inbound.landed(now) {
+            buffer[..count].copy_from_slice(&bytes[..count]);
+        }
+        self.inbound.unload(count);
+        Ok(count)
+    }
+
+    fn write(&mut self, now: Instant, (first, second): (&[u8], &[u8])) -> io::Result<usize> {
+        // While nothing moves, what is written still finds room, as in a socket's buffer.
+        let weather = self.advance(now)?.unwrap_or_else(|| self.simulator.conditions());
+        if self.outbound.ended {
+            return Err(ErrorKind::BrokenPipe.into());
+        }
+        let bytes = if first.is_empty() { second } else { first };
+        let len = bytes.len().min(self.outbound.room());
+        if len == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let len = self.piece(&weather, len);
+        self.outbound.take_off(now, &bytes[..len], &weather, &mut self.random);
+        self.advance(now)?;
+        Ok(len)
+    }
+
+    fn shut_down_writing(&mut self, now: Instant) -> io::Result<()> {
+        self.outbound.ended = true;
+        self.advance(now).map(drop)
+    }
+}
+
+/// The pipes of a source, each through a bad network.
+#[derive(Debug)]
+pub(crate) struct Simulated<S> {
+    source: S,
+    simulator: Simulator,
+}
+
+impl<S: Source> Simulated<S> {
+    pub(crate) fn new(source: S, simulator: Simulator) -> Self {
+        Self { source, simulator }
+    }
+}
+
+impl<S: Source> Source for Simulated<S> {
+    type Pipe = SimulatedPipe<S::Pipe>;
+
+    fn next(&mut self, now: Instant) -> Option<Arrival<Self::Pipe>> {
+        Some(match self.source.next(now)? {
+            Arrival::Pipe(pipe, addr) => {
+                Arrival::Pipe(SimulatedPipe::new(pipe, &self.simulator), addr)
+            }
+            Arrival::Failed(error) => Arrival::Failed(error),
+            Arrival::Trouble(error) => Arrival::Trouble(error),
+        })
+    }
+
+    fn stop(&mut self) {
+        self.source.stop();
+    }
+
+    fn is_done(&self) -> bool {
+        self.source.is_done()
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.source.local_addr()
+    }
+}
