@@ -50,6 +50,9 @@ impl<'a, S, P: Default> Context<'a, S, P> {
     }
 
     /// The data of the peer that the event is about.
+    ///
+    /// It borrows the context, so change the state first and look at the data then, or take both at
+    /// once with [`split`](Context::split).
     pub fn data(&self) -> &P {
         self.entry().data()
     }
@@ -133,7 +136,8 @@ impl<'a, S, P: Default> Context<'a, S, P> {
 
     /// Sends a peer away. What it was sent before is delivered first.
     ///
-    /// Tells whether the peer was still here.
+    /// A hexapod is given the reason in its `on_disconnect`; a plain peer only sees the connection
+    /// end, so tell it in words of the game before. Tells whether the peer was still here.
     pub fn kick(&mut self, id: PeerId, reason: impl Into<String>) -> bool {
         self.net.close(id, DisconnectReason::Kicked(reason.into()))
     }

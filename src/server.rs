@@ -84,7 +84,7 @@ impl<S, P: Default> Server<S, P> {
         Ok(server)
     }
 
-    /// A server that listens on a network in memory.
+    /// A server that listens on a network in memory. Any address will do; port 0 is a free one.
     ///
     /// # Errors
     ///
@@ -138,6 +138,8 @@ impl<S, P: Default> Server<S, P> {
     }
 
     /// Where the first listener listens; `None` if the server listens nowhere.
+    ///
+    /// To tell a user: `for addr in server.local_addrs() { println!("listening on {addr}"); }`
     pub fn local_addr(&self) -> Option<SocketAddr> {
         self.endpoint.net.local_addrs().next()
     }

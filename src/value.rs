@@ -184,6 +184,8 @@ from! {
     f64 => |it| Self::F64(it),
     &str => |it| Self::Str(it.to_owned()),
     String => |it| Self::Str(it),
+    &[u8] => |it| Self::Bytes(it.to_owned()),
+    Vec<u8> => |it| Self::Bytes(it),
     Vec<Value> => |it| Self::Array(it),
     Vec<(Value, Value)> => |it| Self::Map(it),
     Timestamp => |it| Self::Timestamp(it),

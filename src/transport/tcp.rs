@@ -7,6 +7,7 @@
 //! A listener's backlog is the standard library's 128: what comes beyond that between two pumps
 //! waits a second for its next try.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::mpsc::{self, Receiver, TryRecvError};
@@ -54,9 +55,36 @@ pub(crate) struct TcpSource {
 
 impl TcpSource {
     pub(crate) fn bind(addr: impl ToSocketAddrs) -> io::Result<Self> {
-        let listener = TcpListener::bind(addr)?;
+        let addrs: Vec<SocketAddr> = addr.to_socket_addrs().map_err(not_written_well)?.collect();
+        let listener = TcpListener::bind(&addrs[..]).map_err(|error| {
+            let text = format!("cannot listen at {}: {error}", Listed(&addrs));
+            io::Error::new(error.kind(), text)
+        })?;
         listener.set_nonblocking(true)?;
         Ok(Self { listener: Some(listener), rest_until: None, trouble: None })
+    }
+}
+
+/// An address that is not written like one.
+fn not_written_well(error: io::Error) -> io::Error {
+    match error.kind() {
+        ErrorKind::InvalidInput => io::Error::new(
+            ErrorKind::InvalidInput,
+            "that is no address: write host:port, for instance 0.0.0.0:5071",
+        ),
+        _ => error,
+    }
+}
+
+/// Addresses, as a text.
+struct Listed<'a>(&'a [SocketAddr]);
+
+impl fmt::Display for Listed<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, addr) in self.0.iter().enumerate() {
+            write!(f, "{}{addr}", if at == 0 { "" } else { ", " })?;
+        }
+        Ok(())
     }
 }
 
@@ -265,6 +293,16 @@ mod tests {
             "\"localhost\" is no address: write host:port, for instance localhost:5071"
         );
         assert!(fails("no-such-host.invalid:5071").starts_with("cannot find no-such-host.invalid"));
+    }
+
+    #[test]
+    fn a_listener_that_cannot_be_had_says_which_and_why() {
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = taken.local_addr().unwrap();
+        let text = TcpSource::bind(addr).unwrap_err().to_string();
+        assert!(text.starts_with(&format!("cannot listen at {addr}: ")), "{text}");
+        let text = TcpSource::bind("5071").unwrap_err().to_string();
+        assert_eq!(text, "that is no address: write host:port, for instance 0.0.0.0:5071");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use hexapod::{Outgoing, Value, msg};
 
-use crate::harness::{GREETING, frame, until};
+use crate::harness::{GREETING, PLAIN_GREETING, frame, until};
 
 /// How long a test waits for a program before it fails.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -280,11 +280,11 @@ fn two_join_a_served_chat_and_hear_each_other_until_quit() {
     server.types("quit");
     for participant in [&mut ann, &mut bob] {
         participant.says("*** the server ends the chat");
-        assert_eq!(participant.next(), "*** the chat is over: closed by the peer");
+        assert_eq!(participant.next(), "*** the chat is over: the server was shut down");
         assert_eq!(participant.ends(), Some(0));
     }
-    server.says("#1 ann left: closed by this side");
-    server.says("#2 bob left: closed by this side");
+    server.says("#1 ann left: the server was shut down");
+    server.says("#2 bob left: the server was shut down");
     assert_eq!(server.ends(), Some(0));
 }
 
@@ -356,7 +356,7 @@ fn the_second_chat_joins_the_first() {
     guest.says("ann: I have to go");
     guest.says("*** ann left the chat");
     guest.says("*** the server ends the chat");
-    guest.says("*** the chat is over: closed by the peer");
+    guest.says("*** the chat is over: the server was shut down");
     assert_eq!(guest.ends(), Some(0));
     host.says("*** goodbye");
     assert_eq!(host.ends(), Some(0));
@@ -423,7 +423,7 @@ fn the_client_says_what_repods_client_says() {
         }
         ann.types("grüße ✓");
         let mut stream = accepted(&listener);
-        stream.write_all(GREETING).expect("a stream");
+        stream.write_all(PLAIN_GREETING).expect("a stream");
         reads(&mut stream, &framed(&msg!("nickname", nickname: "ann")));
         reads(&mut stream, &framed(&msg!("message", text: "grüße ✓")));
         // A hostile server does not get at the screen either.

@@ -11,6 +11,9 @@ use hexapod::{Client, Config, Dialect, MemoryNetwork, MemoryStream, Server};
 pub(crate) const GREETING: &[u8] = b"\0\0\0\x3f\x82\xa6action\xa9connected\xa7hexapod\x84\
     \xa4wire\x01\xa4game\xa0\xa7version\xa0\xa9max_frame\xce\0\x10\0\0";
 
+/// The first bytes of a plain server: repod's greeting, byte for byte.
+pub(crate) const PLAIN_GREETING: &[u8] = b"\0\0\0\x12\x81\xa6action\xa9connected";
+
 /// How long a test waits for real sockets before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
