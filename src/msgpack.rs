@@ -500,21 +500,20 @@ pub(crate) fn head_map(out: &mut Vec<u8>, at: usize, len: usize) -> Result<(), N
     Ok(())
 }
 
-/// Rewrites the head of the map at the start of the bytes.
-pub(crate) fn change_map_len(
-    out: &mut Vec<u8>,
-    from: usize,
-    to: usize,
-) -> Result<(), NotExpressible> {
-    let (old, end) = (map_head_len(from), out.len());
-    if old == map_head_len(to) {
-        write_map_len(out, to)?;
-        out.copy_within(end.., 0);
-        out.truncate(end);
-    } else {
-        out.drain(..old);
-        head_map(out, 0, to)?;
-    }
+/// Rewrites the head of the map at the start of the bytes. It grows where it must, and does not
+/// shrink: a head may be longer than it needs.
+pub(crate) fn change_map_len(out: &mut Vec<u8>, len: usize) -> Result<(), NotExpressible> {
+    let old = match out.first().map(|first| Marker::from_u8(*first)) {
+        Some(Marker::Map16) => 3,
+        Some(Marker::Map32) => 5,
+        _ => 1,
+    };
+    let end = out.len();
+    write_map_len(out, len)?;
+    to_front(out, 0, end);
+    // The old head stands behind the new one now.
+    let new = out.len().saturating_sub(end);
+    out.drain(new..new.saturating_add(old));
     Ok(())
 }
 
@@ -523,15 +522,6 @@ fn to_front(out: &mut [u8], at: usize, end: usize) {
     let head = out.len().saturating_sub(end);
     if let Some(tail) = out.get_mut(at..) {
         tail.rotate_right(head);
-    }
-}
-
-/// How many bytes the head of a map takes.
-pub(crate) fn map_head_len(len: usize) -> usize {
-    match len {
-        0..=15 => 1,
-        16..=0xffff => 3,
-        _ => 5,
     }
 }
 

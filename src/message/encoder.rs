@@ -263,11 +263,12 @@ impl Encoder {
         MapEncoder(self).pair(key, value);
     }
 
-    /// Says that the message's map has more pairs than its head says; tells by how many bytes
-    /// everything behind the head has moved.
-    pub(super) fn set_message_len(&mut self, from: usize, to: usize) -> usize {
-        self.check(|out| msgpack::change_map_len(out, from, to).map_err(too_long));
-        msgpack::map_head_len(to) - msgpack::map_head_len(from)
+    /// Says that the message's map has this many pairs; tells by how many bytes everything behind
+    /// its head has moved.
+    pub(super) fn set_message_len(&mut self, pairs: usize) -> usize {
+        let before = self.out.len();
+        self.check(|out| msgpack::change_map_len(out, pairs).map_err(too_long));
+        self.out.len() - before
     }
 
     pub(super) fn fail(&mut self, error: EncodeError) {

@@ -88,7 +88,7 @@ impl Outgoing {
         self.encoder.pair(key, value);
         self.written += 1;
         if self.written > self.declared {
-            self.action.0 += self.encoder.set_message_len(self.declared, self.written);
+            self.action.0 += self.encoder.set_message_len(self.written);
             self.declared = self.written;
         }
         self

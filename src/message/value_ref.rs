@@ -171,10 +171,17 @@ impl<'v> ValueRef<'v> {
             Self::F64(float) => Value::F64(float),
             Self::Str(text) => Value::Str(text.to_owned()),
             Self::Bytes(bytes) => Value::Bytes(bytes.to_owned()),
-            Self::Array(items) => Value::Array(items.iter().map(Self::to_value).collect()),
-            Self::Map(pairs) => Value::Map(
-                pairs.iter().map(|(key, value)| (key.to_value(), value.to_value())).collect(),
-            ),
+            // Room for just as many as there are: a `Vec` that grows by itself begins with four.
+            Self::Array(items) => {
+                let mut tree = Vec::with_capacity(items.len());
+                tree.extend(items.iter().map(Self::to_value));
+                Value::Array(tree)
+            }
+            Self::Map(pairs) => {
+                let mut tree = Vec::with_capacity(pairs.len());
+                tree.extend(pairs.iter().map(|(key, value)| (key.to_value(), value.to_value())));
+                Value::Map(tree)
+            }
             Self::Timestamp(time) => Value::Timestamp(time),
             Self::Ext(kind, bytes) => Value::Ext(kind, bytes.to_owned()),
         }
