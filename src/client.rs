@@ -175,7 +175,8 @@ impl<S> Client<S> {
 
 driving!(impl<S> Client<S>, data (), ends as DisconnectReason::LocalClose);
 
-/// Talking to the server, outside of handlers. Inside of them the [`Context`](crate::Context) can do all of this.
+/// Talking to the server, outside of handlers. Inside of them the [`Context`](crate::Context)
+/// can do all of this.
 impl<S> Client<S> {
     /// Sends a message to the server. What goes wrong goes to `on_error`.
     ///

@@ -20,8 +20,8 @@ use crate::reason::DisconnectReason;
 /// keeps for each peer.
 ///
 /// Everything here is legal in every handler. What is sent leaves at the end of the pump, in order.
-/// Who is kicked is gone at once, as far as `peers` and `broadcast` go; the `on_disconnect` handlers
-/// run as soon as this handler returns, and what the kicked peer had still said is not heard.
+/// Who is kicked is gone at once, as far as `peers` and `broadcast` go; the `on_disconnect`
+/// handlers run as soon as this handler returns, and what the peer had still said is not heard.
 pub struct Context<'a, S, P = ()> {
     /// The game's state.
     pub state: &'a mut S,

@@ -205,36 +205,45 @@ macro_rules! registering {
             pub fn on<R: $crate::dispatch::Outcome>(
                 &mut self,
                 action: &str,
-                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>, &$crate::message::Message<'_>) -> R
+                mut handler: impl FnMut(
+                    &mut $crate::context::Context<'_, S, $data>,
+                    &$crate::message::Message<'_>,
+                ) -> R
                 + Send
                 + 'static,
             ) -> &mut Self {
                 let $this = &mut *self;
-                $set.insert(action, Box::new(move |ctx, msg| $crate::dispatch::Outcome::into_result(handler(ctx, msg))));
+                $set.insert(action, Box::new(move |ctx, msg| handler(ctx, msg).into_result()));
                 self
             }
 
             /// Registers who hears messages for whose action this set has no handler.
             pub fn on_unhandled<R: $crate::dispatch::Outcome>(
                 &mut self,
-                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>, &$crate::message::Message<'_>) -> R
+                mut handler: impl FnMut(
+                    &mut $crate::context::Context<'_, S, $data>,
+                    &$crate::message::Message<'_>,
+                ) -> R
                 + Send
                 + 'static,
             ) -> &mut Self {
                 let $this = &mut *self;
-                $set.unhandled = Some(Box::new(move |ctx, msg| $crate::dispatch::Outcome::into_result(handler(ctx, msg))));
+                $set.unhandled = Some(Box::new(move |ctx, msg| handler(ctx, msg).into_result()));
                 self
             }
 
             /// Registers who hears every message, after its own handler.
             pub fn on_any<R: $crate::dispatch::Outcome>(
                 &mut self,
-                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>, &$crate::message::Message<'_>) -> R
+                mut handler: impl FnMut(
+                    &mut $crate::context::Context<'_, S, $data>,
+                    &$crate::message::Message<'_>,
+                ) -> R
                 + Send
                 + 'static,
             ) -> &mut Self {
                 let $this = &mut *self;
-                $set.any = Some(Box::new(move |ctx, msg| $crate::dispatch::Outcome::into_result(handler(ctx, msg))));
+                $set.any = Some(Box::new(move |ctx, msg| handler(ctx, msg).into_result()));
                 self
             }
 
@@ -244,10 +253,12 @@ macro_rules! registering {
             /// has gone out already.
             pub fn on_connect<R: $crate::dispatch::Outcome>(
                 &mut self,
-                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>) -> R + Send + 'static,
+                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>) -> R
+                + Send
+                + 'static,
             ) -> &mut Self {
                 let $this = &mut *self;
-                $set.connect = Some(Box::new(move |ctx| $crate::dispatch::Outcome::into_result(handler(ctx))));
+                $set.connect = Some(Box::new(move |ctx| handler(ctx).into_result()));
                 self
             }
 
@@ -255,13 +266,16 @@ macro_rules! registering {
             /// reason goes to standard error.
             pub fn on_connect_failed<R: $crate::dispatch::Outcome>(
                 &mut self,
-                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>, &$crate::reason::ConnectError) -> R
+                mut handler: impl FnMut(
+                    &mut $crate::context::Context<'_, S, $data>,
+                    &$crate::reason::ConnectError,
+                ) -> R
                 + Send
                 + 'static,
             ) -> &mut Self {
                 let $this = &mut *self;
                 $set.connect_failed =
-                    Some(Box::new(move |ctx, error| $crate::dispatch::Outcome::into_result(handler(ctx, error))));
+                    Some(Box::new(move |ctx, error| handler(ctx, error).into_result()));
                 self
             }
 
@@ -270,13 +284,16 @@ macro_rules! registering {
             /// more.
             pub fn on_disconnect<R: $crate::dispatch::Outcome>(
                 &mut self,
-                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>, &$crate::reason::DisconnectReason) -> R
+                mut handler: impl FnMut(
+                    &mut $crate::context::Context<'_, S, $data>,
+                    &$crate::reason::DisconnectReason,
+                ) -> R
                 + Send
                 + 'static,
             ) -> &mut Self {
                 let $this = &mut *self;
                 $set.disconnect =
-                    Some(Box::new(move |ctx, reason| $crate::dispatch::Outcome::into_result(handler(ctx, reason))));
+                    Some(Box::new(move |ctx, reason| handler(ctx, reason).into_result()));
                 self
             }
 

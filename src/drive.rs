@@ -30,8 +30,8 @@ impl StopHandle {
     }
 }
 
-/// The methods that turn an endpoint, for its two faces. A face has the fields `endpoint` and `stop`
-/// and the method `post`, which sends what other threads have handed in.
+/// The methods that turn an endpoint, for its two faces. A face has the fields `endpoint` and
+/// `stop`, and the method `post`, which sends what other threads have handed in.
 macro_rules! driving {
     (impl<$($param:ident),*> $type:ty, data $data:ty, ends as $reason:expr) => {
         /// Turning it.
@@ -88,8 +88,8 @@ macro_rules! driving {
             }
 
             /// A loop for programs that have none: pumps and calls `tick` this many times a second,
-            /// until a [`StopHandle`](crate::StopHandle) asks for the end; then it shuts down. Tells
-            /// whether all was delivered.
+            /// until a [`StopHandle`](crate::StopHandle) asks for the end; then it shuts down.
+            /// Tells whether all was delivered.
             ///
             /// A tick that takes too long is not made up for by a burst of others.
             ///

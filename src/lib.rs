@@ -1,7 +1,7 @@
 //! Multiplayer networking for games that keeps **your** loop.
 //!
-//! Call [`pump`](Server::pump) once a frame. The closures that you have registered for an action run
-//! then, on your thread, with your state. There is no async, no runtime and no thread to reason
+//! Call [`pump`](Server::pump) once a frame. The closures that you have registered for an action
+//! run then, on your thread, with your state. There is no async, no runtime and no thread to reason
 //! about, and everything is `std::net` underneath.
 //!
 //! ```
@@ -39,7 +39,8 @@
 //! * [`Context`]: what a handler may do.
 //! * [`Config`]: every limit, with its default, its reason and its cost.
 //! * [`DisconnectReason`], [`ConnectError`], [`Fault`]: how a game learns what went wrong.
-//! * [`MemoryNetwork`]: server and clients in one thread, for tests and for a host that plays along.
+//! * [`MemoryNetwork`]: server and clients in one thread, for tests and for a host that plays too;
+//!   [`Simulator`]: the same and TCP through a bad network.
 //!
 //! # What happens in a pump, in order
 //!
@@ -52,14 +53,15 @@
 //! 4. What was sent is written, one system call per peer that has something to be told.
 //!
 //! Between any two handlers, what has come up meanwhile is told first: faults to `on_error`, then
-//! the events of peers, `on_connect`, `on_connect_failed` and `on_disconnect`, in the order in which
-//! they came about. So a peer that a handler kicks has left before the next message is handled.
+//! the events of peers, `on_connect`, `on_connect_failed` and `on_disconnect`, in the order in
+//! which they came about. So a peer that a handler kicks has left before the next message is
+//! handled.
 //!
 //! # What it promises
 //!
 //! * Per peer, messages arrive exactly once and in order, or the peer is disconnected with a
 //!   [reason](DisconnectReason). What cannot be sent, or is no message, is reported.
-//! * One peer can neither stall nor starve nor crash the others, whatever it sends or does not read.
+//! * One peer can neither stall nor starve nor crash the others, whatever it does or leaves undone.
 //! * A handler that fails hurts one message. If it panics, the panic reaches the caller of `pump`,
 //!   and the next pump goes on behind that message.
 //! * `on_connect` and `on_disconnect` run once each per peer, in that order. Nobody can cause them

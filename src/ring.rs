@@ -5,8 +5,9 @@
 //! slices    [a b c d e f] [g h i]              at most two pieces
 //! ```
 //!
-//! A ring owns no memory while it has never held a byte. It grows by doubling, as bytes arrive and
-//! never because of what a header claims, and hands its storage back to a [`Pool`] when it is empty.
+//! A ring owns no memory while it has never held a byte. It grows by doubling, as bytes arrive
+//! and never because of what a header claims, and hands its storage back to a [`Pool`] when it is
+//! empty.
 //!
 //! It knows nothing of frames and never blocks; how much may go in is its owner's business.
 

@@ -1,7 +1,7 @@
 //! [`Sender`]: sending from other threads.
 //!
-//! A server or client belongs to one thread. What other threads have to say waits in a bounded queue
-//! and is sent by the next pump.
+//! A server or client belongs to one thread. What other threads have to say waits in a bounded
+//! queue and is sent by the next pump.
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 

@@ -167,7 +167,8 @@ impl<S, P: Default> Server<S, P> {
 
 driving!(impl<S, P> Server<S, P>, data P, ends as DisconnectReason::Shutdown);
 
-/// Talking to peers, outside of handlers. Inside of them the [`Context`](crate::Context) can do all of this.
+/// Talking to peers, outside of handlers. Inside of them the [`Context`](crate::Context) can do all
+/// of this.
 impl<S, P: Default> Server<S, P> {
     /// Sends a message to a peer. What goes wrong goes to `on_error`.
     ///

@@ -179,7 +179,9 @@ mod tests {
     proptest! {
         /// Against a plain list of (key, value): same content, same order, stale keys dead.
         #[test]
-        fn behaves_like_a_list(script in prop::collection::vec((any::<bool>(), any::<usize>()), 0..200)) {
+        fn behaves_like_a_list(
+            script in prop::collection::vec((any::<bool>(), any::<usize>()), 0..200)
+        ) {
             let mut slab = Slab::new();
             let mut model: Vec<(Key, usize)> = Vec::new();
             let mut dead = Vec::new();

@@ -1,8 +1,8 @@
 //! [`Encoder`]: writes values as canonical MessagePack, each in its smallest form.
 //!
-//! It counts what it writes, so a type that encodes itself wrongly (nothing, or two values where one
-//! belongs) makes an error and never broken bytes. The first error stays; what is written after it
-//! is thrown away.
+//! It counts what it writes, so a type that encodes itself wrongly (nothing, or two values where
+//! one belongs) makes an error and never broken bytes. The first error stays; what is written
+//! after it is thrown away.
 
 use thiserror::Error;
 
@@ -265,10 +265,10 @@ impl Encoder {
 
     /// Says that the message's map has this many pairs; tells by how many bytes everything behind
     /// its head has moved.
-    pub(super) fn set_message_len(&mut self, pairs: usize) -> usize {
-        let before = self.out.len();
+    pub(super) fn set_message_len(&mut self, pairs: usize) -> isize {
+        let before = self.out.len() as isize;
         self.check(|out| msgpack::change_map_len(out, pairs).map_err(too_long));
-        self.out.len() - before
+        self.out.len() as isize - before
     }
 
     pub(super) fn fail(&mut self, error: EncodeError) {

@@ -6,10 +6,10 @@
 /// use hexapod::msg;
 ///
 /// let (name, hp) = ("ann", 10);
-/// let message = msg!("joined", who: name, hp: hp, at: (1.5, 2.0), tags: ["red", "fast"]);
+/// let message = msg!("joined", who: name, hp: hp, at: (1.5, 2.0), tags: ["red"]);
 /// assert_eq!(
 ///     message.to_string(),
-///     r#"{"action": "joined", "who": "ann", "hp": 10, "at": [1.5, 2.0], "tags": ["red", "fast"]}"#,
+///     r#"{"action": "joined", "who": "ann", "hp": 10, "at": [1.5, 2.0], "tags": ["red"]}"#,
 /// );
 /// ```
 ///
@@ -97,7 +97,8 @@ mod tests {
         );
         assert_eq!(
             message.to_string(),
-            r#"{"action": "test", "plain": 1, "type": 2, "match": 3, "two words": 4, 5: 5, "from an expression": 6, "from": 7}"#
+            "{\"action\": \"test\", \"plain\": 1, \"type\": 2, \"match\": 3, \
+             \"two words\": 4, 5: 5, \"from an expression\": 6, \"from\": 7}"
         );
     }
 

@@ -88,7 +88,8 @@ impl Outgoing {
         self.encoder.pair(key, value);
         self.written += 1;
         if self.written > self.declared {
-            self.action.0 += self.encoder.set_message_len(self.written);
+            let moved = self.encoder.set_message_len(self.written);
+            self.action.0 = self.action.0.saturating_add_signed(moved);
             self.declared = self.written;
         }
         self

@@ -137,11 +137,12 @@ impl<P: Default> Net<P> {
         if self.peers.len() >= self.config.max_peers {
             return Err(Limit::Peers);
         }
-        let here = self.per_address.entry(household(addr.ip())).or_insert(0);
-        if *here >= self.config.max_peers_per_address {
+        let household = household(addr.ip());
+        let here = self.per_address.get(&household).copied().unwrap_or(0);
+        if here >= self.config.max_peers_per_address {
             return Err(Limit::PeersPerAddress);
         }
-        *here += 1;
+        self.per_address.insert(household, here + 1);
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //! server                                          client
 //!   ── {"action": "connected", "hexapod": {…}} ──>   the greeting, the first frame of all
 //!   <── {"action": "$hello", …} ──                    the client's very first frame
-//!   <── {"action": "$ping", "n": 7} ──>               answered at once by {"action": "$pong", "n": 7}
+//!   <── {"action": "$ping", "n": 7} ──>               answered by {"action": "$pong", "n": 7}
 //!   <── {"action": "$bye", "code": "kicked", "text": "…"} ──>    the last frame before a close
 //! ```
 //!
@@ -28,7 +28,6 @@ use super::{Net, Phase};
 use crate::config::{Config, after};
 use crate::id::PeerId;
 use crate::message::{Encoder, IntoValue, Message, Outgoing, RESERVED, ValueError, ValueRef};
-use crate::msg;
 use crate::quote::Plain;
 use crate::reason::{ConnectError, DisconnectReason, ProtocolError};
 
@@ -156,7 +155,7 @@ impl<P: Default> Net<P> {
 
     /// The first words of a server, and for one who is turned away also the last.
     pub(super) fn greeting(&self, full: bool) -> Outgoing {
-        msg!(GREETING, hexapod: Introduction { full, ..self.introduction() })
+        crate::msg!(GREETING, hexapod: Introduction { full, ..self.introduction() })
     }
 
     /// What this end says of itself.
@@ -176,7 +175,7 @@ impl<P: Default> Net<P> {
             DisconnectReason::LocalClose => ("closed", String::new()),
             other => ("ended", other.to_string()),
         };
-        self.tell(peer, &msg!(BYE, code: code, text: text));
+        self.tell(peer, &crate::msg!(BYE, code: code, text: text));
     }
 
     /// Asks hexapods for a sign of life where it is time.
@@ -194,7 +193,7 @@ impl<P: Default> Net<P> {
                 vitals.pings += 1;
                 vitals.asked = Some(self.now);
                 vitals.next_ping = after(self.now, self.config.heartbeat);
-                let ping = msg!(PING, n: vitals.pings);
+                let ping = crate::msg!(PING, n: vitals.pings);
                 self.tell(PeerId(key), &ping);
             }
         }
@@ -282,7 +281,7 @@ impl<P: Default> Net<P> {
     /// A client makes itself known. The words go past what was sent before the connection was up.
     fn introduce(&mut self, peer: PeerId, max_frame: usize) {
         let Introduction { wire, game, version, max_frame: ours, .. } = self.introduction();
-        let hello = msg!(HELLO, wire: wire, game: game, version: version, max_frame: ours);
+        let hello = crate::msg!(HELLO, wire: wire, game: game, version: version, max_frame: ours);
         let now = self.now;
         if let Some(entry) = self.peers.get_mut(peer.0) {
             entry.vitals = Some(Box::new(Vitals::new(max_frame, now)));
@@ -319,7 +318,7 @@ impl<P: Default> Net<P> {
         match message.action() {
             PING => {
                 if let Ok(n) = message.get::<u64>("n") {
-                    self.tell(peer, &msg!(PONG, n: n));
+                    self.tell(peer, &crate::msg!(PONG, n: n));
                 }
             }
             PONG => {

@@ -851,18 +851,23 @@ macro_rules! setters {
 #[test]
 fn every_setter_sets_its_field() {
     let fields = setters! {
+        game: "tag".to_owned(),
+        version: "2".to_owned(),
         max_frame_len: 1,
         max_depth: 2,
         max_elements: 3,
         max_peers: 4,
         max_peers_per_address: 5,
         max_outbound: 6,
+        max_letters: 16,
         messages_per_pump: 7,
         bytes_per_pump: 8,
         accepts_per_pump: 9,
         connect_timeout: Duration::from_millis(11),
         handshake_timeout: Duration::from_millis(12),
         frame_timeout: Duration::from_millis(13),
+        heartbeat: Duration::from_millis(17),
+        idle_timeout: Duration::from_millis(18),
         plain_idle_timeout: Duration::from_millis(14),
         flush_timeout: Duration::from_millis(15),
         quiet: true,

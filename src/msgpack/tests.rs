@@ -1,0 +1,142 @@
+//! MessagePack by example: every format, and what is refused.
+
+use super::*;
+use crate::config::Limits;
+
+const LIMITS: Limits = Limits { depth: 32, elements: 1000 };
+
+fn check(bytes: &[u8]) -> Result<(usize, usize), DecodeError> {
+    let mut checker = Checker::new(bytes, LIMITS);
+    checker.value(0)?;
+    checker.end()?;
+    Ok(checker.measure())
+}
+
+#[test]
+fn heads_of_every_format() {
+    for (bytes, head) in [
+        (&[0x00][..], Head::Int(0)),
+        (&[0x7f], Head::Int(127)),
+        (&[0xff], Head::Int(-1)),
+        (&[0xe0], Head::Int(-32)),
+        (&[0xcc, 0xff], Head::Int(255)),
+        (&[0xcd, 0x01, 0x00], Head::Int(256)),
+        (&[0xce, 0, 0, 0, 1], Head::Int(1)),
+        (&[0xcf, 255, 255, 255, 255, 255, 255, 255, 255], Head::Int(u64::MAX.into())),
+        (&[0xd0, 0x80], Head::Int(-128)),
+        (&[0xd1, 0x80, 0], Head::Int(i16::MIN.into())),
+        (&[0xd2, 0x80, 0, 0, 0], Head::Int(i32::MIN.into())),
+        (&[0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0], Head::Int(i64::MIN.into())),
+        (&[0xca, 0x3f, 0xc0, 0, 0], Head::F32(1.5)),
+        (&[0xcb, 0x3f, 0xf8, 0, 0, 0, 0, 0, 0], Head::F64(1.5)),
+        (&[0xa1, b'x'], Head::Str(b"x")),
+        (&[0xd9, 1, b'x'], Head::Str(b"x")),
+        (&[0xda, 0, 1, b'x'], Head::Str(b"x")),
+        (&[0xdb, 0, 0, 0, 1, b'x'], Head::Str(b"x")),
+        (&[0xc4, 1, b'x'], Head::Bytes(b"x")),
+        (&[0xc5, 0, 1, b'x'], Head::Bytes(b"x")),
+        (&[0xc6, 0, 0, 0, 1, b'x'], Head::Bytes(b"x")),
+        (&[0x92], Head::Array(2)),
+        (&[0xdc, 0, 2], Head::Array(2)),
+        (&[0xdd, 0, 0, 0, 2], Head::Array(2)),
+        (&[0x82], Head::Map(2)),
+        (&[0xde, 0, 2], Head::Map(2)),
+        (&[0xdf, 0, 0, 0, 2], Head::Map(2)),
+        (&[0xd4, 5, 9], Head::Ext(5, &[9])),
+        (&[0xd5, 5, 9, 9], Head::Ext(5, &[9, 9])),
+        (&[0xc7, 3, 5, 9, 9, 9], Head::Ext(5, &[9, 9, 9])),
+        (&[0xc8, 0, 1, 5, 9], Head::Ext(5, &[9])),
+        (&[0xc9, 0, 0, 0, 1, 5, 9], Head::Ext(5, &[9])),
+        (&[0xc0], Head::Nil),
+        (&[0xc2], Head::Bool(false)),
+        (&[0xc3], Head::Bool(true)),
+    ] {
+        let mut reader = Reader::new(bytes, 0);
+        assert_eq!(reader.head(), Ok(head), "{bytes:x?}");
+        assert_eq!(reader.left(), 0, "{bytes:x?}");
+        for cut in 0..bytes.len() {
+            let cut = Reader::new(&bytes[..cut], 0).head();
+            assert_eq!(cut, Err(DecodeError::Truncated { at: 0 }), "{bytes:x?}");
+        }
+    }
+    assert_eq!(Reader::new(&[0xc1], 0).head(), Err(DecodeError::Reserved { at: 0 }));
+}
+
+#[test]
+fn the_budget_is_for_the_whole_payload() {
+    // Each array's own length is below what is left, but together they are too many.
+    let mut bytes = vec![0xdc, 0x01, 0x00];
+    for _ in 0..256 {
+        bytes.extend([0x9f]);
+        bytes.extend([0xc0; 15]);
+    }
+    assert_eq!(check(&bytes), Err(DecodeError::TooManyElements { max: 1000 }));
+    assert_eq!(check(&[0x92, 0x90, 0xa0]), Ok((3, 2)));
+}
+
+#[test]
+fn depth_ends_at_the_limit() {
+    let nested = |depth: usize| [vec![0x91; depth], vec![0xc0]].concat();
+    assert_eq!(check(&nested(32)), Ok((33, 32)));
+    assert_eq!(check(&nested(33)), Err(DecodeError::TooDeep { max: 32 }));
+    assert_eq!(check(&nested(100_000)), Err(DecodeError::TooDeep { max: 32 }));
+}
+
+#[test]
+fn claims_are_not_believed() {
+    for bytes in [
+        &[0xdd, 255, 255, 255, 255][..],
+        &[0xdf, 255, 255, 255, 255],
+        &[0xdb, 255, 255, 255, 255, b'x'],
+        &[0xc6, 255, 255, 255, 255],
+        &[0xc9, 255, 255, 255, 255, 1],
+        &[0x92, 0xc0],
+        &[0x82, 0xa0, 0xc0, 0xa0],
+    ] {
+        assert!(matches!(check(bytes), Err(DecodeError::Truncated { .. })), "{bytes:x?}");
+    }
+    assert_eq!(check(&[0xc0, 0xc0, 0xc0]), Err(DecodeError::Trailing { extra: 2 }));
+    assert_eq!(check(&[0x81, 0x90, 0xc0]), Err(DecodeError::ContainerKey { at: 1 }));
+    assert_eq!(check(&[0x91, 0xa2, 0xc3, 0x28]), Err(DecodeError::InvalidUtf8 { at: 1 }));
+}
+
+#[test]
+fn timestamps_take_the_smallest_of_three_forms() {
+    for (seconds, nanoseconds, len) in [
+        (0, 0, 6),
+        (i64::from(u32::MAX), 0, 6),
+        (i64::from(u32::MAX) + 1, 0, 10),
+        (5, 999_999_999, 10),
+        ((1 << 34) - 1, 1, 10),
+        (1 << 34, 1, 15),
+        (-1, 0, 15),
+    ] {
+        let (time, mut out) = (Timestamp { seconds, nanoseconds }, Vec::new());
+        assert_eq!(write_timestamp(&mut out, time), Ok(()));
+        assert_eq!(out.len(), len);
+        let Ok(Head::Ext(kind, bytes)) = Reader::new(&out, 0).head() else { panic!() };
+        assert_eq!(timestamp(kind, bytes), Some(time));
+    }
+    assert_eq!(timestamp(-1, &[0; 5]), None);
+    assert_eq!(timestamp(-1, &[255; 12]), None, "too many nanoseconds");
+    let bad = Timestamp { seconds: 0, nanoseconds: NANOSECONDS };
+    assert_eq!(write_timestamp(&mut Vec::new(), bad), Err(NotExpressible));
+}
+
+#[test]
+fn every_three_byte_payload_is_answered_without_a_panic() {
+    let (mut good, mut bad) = (0_u32, 0_u32);
+    // All 2^24 take too long without optimisation; every marker first, then a coarse grid.
+    for first in 0..=255 {
+        for second in (0..=255).step_by(5) {
+            for third in (0..=255).step_by(5) {
+                match check(&[first, second, third]) {
+                    Ok(_) => good += 1,
+                    Err(_) => bad += 1,
+                }
+            }
+        }
+    }
+    assert_eq!(good + bad, 256 * 52 * 52);
+    assert!(good > 0 && bad > 0);
+}
