@@ -333,7 +333,9 @@ fn imports_only_go_down() {
             continue;
         };
         for (to, at) in imports(&source) {
-            if to == from {
+            // An exported macro lives at the root, wherever it is written.
+            let is_macro = source.code[at..].starts_with(&format!("crate::{to}!"));
+            if to == from || is_macro {
                 continue;
             }
             edges += 1;
