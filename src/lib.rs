@@ -100,6 +100,9 @@ mod endpoint;
 mod error;
 mod event;
 mod frame;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod id;
 mod inbox;
 mod message;

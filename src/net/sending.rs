@@ -187,15 +187,16 @@ impl<P: Default> Net<P> {
             .map_err(|Full { queued, max }| SendError::Full { queued, max })
     }
 
-    /// Sends one of the library's own messages, past everything that waits for the connection. That
-    /// it cannot be sent is seen by its consequences.
+    /// Sends one of the library's own messages, past everything that waits for the connection, and
+    /// past the limit of what a game may send. That it cannot be sent is seen by its consequences.
     pub(super) fn say(&mut self, wire: Wire, message: &Outgoing) {
-        let dialect = self.links[wire.link as usize].dialect;
-        if let Ok(canonical) = message.to_bytes() {
-            let _ = self.with_payload(dialect, canonical, |net, payload| {
-                let _ = net.hand_over(wire, payload);
-            });
+        let codec = self.links[wire.link as usize].dialect.codec();
+        let mut scratch = std::mem::take(&mut self.encoded);
+        let canonical = message.to_bytes().ok();
+        if let Some(payload) = canonical.and_then(|it| codec.encode(it, &mut scratch).ok()) {
+            let _ = self.hand_over(wire, payload);
         }
+        self.encoded = scratch;
     }
 
     /// Sends what was kept, in the order in which it came.

@@ -21,7 +21,7 @@ use std::time::Instant;
 pub(crate) use memory::MemoryDialer;
 pub use memory::{MemoryNetwork, MemoryStream};
 pub use simulator::{Conditions, Simulator};
-use stream::Streams;
+pub(crate) use stream::Streams;
 pub(crate) use tcp::{TcpDialer, TcpSource};
 
 use crate::config::Config;

@@ -1,0 +1,467 @@
+//! The body of the target `endpoint`: a server in memory, three strangers who do as a script says,
+//! and a canary that behaves.
+//!
+//! ```text
+//! limits, 2 bytes | op | op | …          an op is a byte, what | who << 4, and what it asks for
+//! ```
+//!
+//! Of each connection it is written down what was sent to the server. What the server then hands to
+//! its handlers must be that, message by message, up to the end that it tells; what it does between
+//! and after is checked against the promises of the crate. Nothing here looks into the server.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::time::{Duration, Instant};
+
+use super::world::{Line, Player, Tripped, World, line, register, whole_frame};
+use super::{Script, framed};
+use crate::config::Config;
+use crate::dialect::Dialect;
+use crate::id::PeerId;
+use crate::message::{Index, Message};
+use crate::server::Server;
+use crate::transport::{MemoryNetwork, MemoryStream};
+
+const STRANGERS: usize = 3;
+
+/// How often a script may pump and connect, so that no script takes long.
+const PUMPS: usize = 150;
+const CONNECTS: usize = 64;
+
+/// How far an op moves the clock: a little back, and on by up to five hours.
+const JUMPS: [Duration; 8] = [
+    Duration::ZERO,
+    Duration::from_micros(300),
+    Duration::from_millis(1),
+    Duration::from_millis(110),
+    Duration::from_secs(1),
+    Duration::from_secs(3),
+    Duration::from_secs(6),
+    Duration::from_secs(5 * 3600),
+];
+
+/// Payloads that an op can name: for each action that the server knows, each way to be wrong.
+const PAYLOADS: [&[u8]; 24] = [
+    b"\x82\xa6action\xa4echo\xa1n\x07",
+    b"\x83\xa6action\xa4nums\xa4list\x93\x01\x02\x03\xa4pair\x92\x01\xca\x3f\x80\0\0",
+    b"\x82\xa6action\xa4nums\xa4list\x92\x01\xa1x",
+    b"\x82\xa6action\xa4blob\xa5bytes\xc4\x03abc",
+    b"\x82\xa6action\xa4dict\xa3map\x82\xa1a\x01\x02\xc0",
+    b"\x82\xa6action\xa4tree\xa5value\x92\x81\xa1k\xc3\xd7\xff\0\0\0\0\0\0\0\x05",
+    b"\x82\xa6action\xa3say\xa4text\xa5hello",
+    b"\x82\xa6action\xa4kick\xa3who\x01",
+    b"\x82\xa6action\xa4kick\xa3who\x02",
+    b"\x81\xa6action\xa5close",
+    b"\x81\xa6action\xa4trip",
+    b"\x82\xa6action\xa2to\xa3who\x02",
+    b"\x82\xa6action\xa5flood\xa4text\xaa0123456789",
+    b"\x81\xa6action\xa6nobody",
+    b"\x81\xa6action\xa9connected",
+    b"\x81\xa6action\xacdisconnected",
+    b"\x81\xa6action\xa7$secret",
+    b"\xc0",
+    b"\x81\xa1x\x01",
+    b"\x81\xa6action\x07",
+    b"\x82\xa6action\xa1x\xa6action\xa1y",
+    b"\x81\xa6action\xc1",
+    b"\x82\xa6action\xa3say\xa1x\x91\x91\x91\x91\x91\x91\x91\x91\xc0",
+    b"\x91",
+];
+
+/// Actions with the field that their handlers read.
+const FIELDS: [(&str, &str); 8] = [
+    ("echo", "n"),
+    ("nums", "list"),
+    ("blob", "bytes"),
+    ("dict", "map"),
+    ("tree", "value"),
+    ("say", "text"),
+    ("kick", "who"),
+    ("flood", "text"),
+];
+
+pub(super) fn run(data: &[u8]) {
+    let mut script = Script::new(data);
+    let mut game = Game::new(&mut script);
+    while !script.is_over() {
+        game.op(&mut script);
+    }
+    game.finish();
+}
+
+struct Game {
+    network: MemoryNetwork,
+    addr: SocketAddr,
+    server: Server<World, Player>,
+    world: World,
+    now: Instant,
+    /// The latest time that there was: the clock may be turned back a little.
+    latest: Instant,
+    pumps: usize,
+    /// Whether the last pump ended with a panic.
+    tripped: bool,
+    canary: Stranger,
+    sung: u64,
+    heard: u64,
+    strangers: [Option<Stranger>; STRANGERS],
+}
+
+/// The far end of a connection.
+struct Stranger {
+    line: usize,
+    stream: MemoryStream,
+    received: Vec<u8>,
+    /// How much of that was looked at.
+    at: usize,
+}
+
+impl Game {
+    fn new(script: &mut Script<'_>) -> Self {
+        let limits = script.byte();
+        let config = Config::new()
+            .quiet(true)
+            .max_frame_len([60, 1000][usize::from(limits & 1)])
+            .max_depth(6)
+            .max_elements([12, 400][usize::from(limits >> 1 & 1)])
+            .max_outbound([0, 3000][usize::from(limits >> 2 & 1)])
+            .max_peers([2, 9][usize::from(limits >> 3 & 1)])
+            .max_peers_per_address([1, 2, 9][usize::from(limits >> 4 & 3) % 3])
+            .accepts_per_pump([1, 3][usize::from(limits >> 6 & 1)])
+            .messages_per_pump([1, 2, 5, 1000][script.below(4)])
+            .bytes_per_pump([1, 100, 5000][usize::from(limits >> 4) % 3])
+            .frame_timeout(Duration::from_secs(2))
+            .flush_timeout(Duration::from_secs(1))
+            .plain_idle_timeout(Duration::from_secs(5));
+        let network = MemoryNetwork::new();
+        let mut server = Server::with_config(config.clone());
+        let addr = SocketAddr::from(([10, 0, 0, 1], 5071));
+        let addr = server.listen_memory(&network, addr, Dialect::REPOD).expect("a free address");
+        register(&mut server);
+        let now = Instant::now() + Duration::from_secs(3600);
+        let mut world = World {
+            config,
+            now,
+            lines: Vec::new(),
+            peers: Vec::new(),
+            opened: 0,
+            closed: 0,
+            messages: 0,
+            trips_on_leaving: limits & 0x80 != 0,
+        };
+        let canary = Stranger::connect(&network, addr, &mut world, 0xffff);
+        let (pumps, tripped, sung, heard) = (0, false, 0, 0);
+        let strangers = [None, None, None];
+        let mut game = Self {
+            network,
+            addr,
+            server,
+            world,
+            now,
+            latest: now,
+            pumps,
+            tripped,
+            canary,
+            sung,
+            heard,
+            strangers,
+        };
+        game.pump();
+        game
+    }
+
+    fn op(&mut self, script: &mut Script<'_>) {
+        let op = script.byte();
+        let (who, how) = (usize::from(op >> 4) % STRANGERS, usize::from(op >> 4));
+        match op & 15 {
+            0 => self.connect(who, how / STRANGERS),
+            1 => {
+                let len = script.byte();
+                self.write(who, script.bytes(len.into()));
+            }
+            2 => {
+                let len = script.byte();
+                self.write(who, &framed(script.bytes(len.into())));
+            }
+            3 => {
+                let payload = PAYLOADS[script.below(PAYLOADS.len())];
+                self.write(who, &framed(payload));
+            }
+            4 => {
+                // A part of a frame; the rest may come by a later op, or never.
+                let frame = framed(PAYLOADS[script.below(PAYLOADS.len())]);
+                let (start, end) = (script.below(frame.len()), script.below(frame.len() + 1));
+                self.write(who, &frame[start.min(end)..end]);
+            }
+            5 => {
+                let frame = framed(PAYLOADS[script.below(PAYLOADS.len())]);
+                let times = script.below(32);
+                self.write(who, &frame.repeat(times));
+            }
+            6 => self.pump_within_reason(1),
+            7 => self.pump_within_reason(how + 1),
+            // Between a panic and the pump that goes on from there no time passes: whoever was read
+            // before the panic is not read again before silence is judged.
+            8 if self.tripped => {}
+            8 => match how {
+                15 => {
+                    self.now -= Duration::from_millis(700);
+                    for line in &mut self.world.lines {
+                        line.heard_at = line.heard_at.map(|then| then.min(self.now));
+                    }
+                }
+                _ => {
+                    self.now += JUMPS[how % JUMPS.len()];
+                    self.latest = self.latest.max(self.now);
+                }
+            },
+            9 => self.shut_down(who),
+            10 => self.drop(who),
+            11 => self.reset(who),
+            12 => {
+                if let Some(stranger) = &mut self.strangers[who] {
+                    stranger.receive(&self.world);
+                }
+            }
+            13 => {
+                // A message of a known action, with any bytes as its field.
+                let (action, field) = FIELDS[script.below(FIELDS.len())];
+                let len = script.byte();
+                let text = |text: &str| [&[0xa0 | text.len() as u8], text.as_bytes()].concat();
+                let pairs = [text("action"), text(action), text(field)].concat();
+                self.write(who, &framed(&[&[0x82], &pairs[..], script.bytes(len.into())].concat()));
+            }
+            14 => self.outside(how, script.byte()),
+            _ => self.strangers.iter_mut().flatten().for_each(|s| s.receive(&self.world)),
+        }
+    }
+
+    fn connect(&mut self, who: usize, household: usize) {
+        if self.strangers[who].is_none() && self.world.lines.len() <= CONNECTS {
+            let household = household as u16;
+            let stranger = Stranger::connect(&self.network, self.addr, &mut self.world, household);
+            self.strangers[who] = Some(stranger);
+        }
+    }
+
+    fn write(&mut self, who: usize, bytes: &[u8]) {
+        if let Some(stranger) = &mut self.strangers[who] {
+            stranger.write(bytes, &mut self.world);
+        }
+    }
+
+    fn shut_down(&mut self, who: usize) {
+        if let Some(stranger) = &mut self.strangers[who] {
+            self.world.lines[stranger.line].ended = true;
+            stranger.stream.shut_down_writing();
+        }
+    }
+
+    fn drop(&mut self, who: usize) {
+        if let Some(stranger) = self.strangers[who].take() {
+            self.world.lines[stranger.line].ended = true;
+        }
+    }
+
+    fn reset(&mut self, who: usize) {
+        if let Some(mut stranger) = self.strangers[who].take() {
+            stranger.stream.reset();
+        }
+    }
+
+    /// What a game does between pumps.
+    fn outside(&mut self, how: usize, with: u8) {
+        let Some(id) = self.world.some_peer(with.into()) else { return };
+        match how % 7 {
+            0 => {
+                let was_here = self.server.peers().any(|peer| peer.id() == id);
+                assert_eq!(self.server.kick(id, "from outside"), was_here);
+                assert!(!self.server.kick(id, "twice"), "who was kicked is gone");
+            }
+            1 => self.server.broadcast(crate::msg!("news", with: with)),
+            2 => self.server.send_to(id, crate::msg!("news", with: with)),
+            3 => {
+                let is_here = self.server.peers().any(|peer| peer.id() == id);
+                let sent = self.server.try_send_to(id, crate::msg!("news", with: with));
+                assert!(is_here || sent.is_err(), "sent to nobody");
+            }
+            4 => {
+                let ids = self.world.peers.clone();
+                self.server.send_each(ids, crate::msg!("news", with: with));
+            }
+            5 => self.server.each_peer(|peer| peer.send(crate::msg!("news", with: with))),
+            _ => self.server.flush(),
+        }
+        self.hear();
+    }
+
+    fn pump_within_reason(&mut self, times: usize) {
+        for _ in 0..times {
+            if self.pumps < PUMPS {
+                self.pump();
+            }
+        }
+    }
+
+    fn pump(&mut self) {
+        self.pumps += 1;
+        if self.heard == self.sung {
+            let song = crate::msg!("echo", n: self.sung);
+            let song = framed(song.to_bytes().expect("a good message"));
+            assert_eq!(self.canary.write(&song, &mut self.world), song.len(), "it can sing");
+            self.sung += 1;
+        }
+        self.world.now = self.now;
+        self.world.lines.iter_mut().for_each(|line| line.heard_in_pump = 0);
+        let (server, world, now) = (&mut self.server, &mut self.world, self.now);
+        match catch_unwind(AssertUnwindSafe(|| server.pump_at(now, world))) {
+            Ok(activity) => {
+                let world = &mut self.world;
+                let told = (activity.opened, activity.closed, activity.messages);
+                assert_eq!(told, (world.opened, world.closed, world.messages), "as was told");
+                (world.opened, world.closed, world.messages) = (0, 0, 0);
+                self.check_peers();
+                self.hear();
+                // A pump that panics leaves the rest of its work to the next, and that is all.
+                assert!(self.tripped || self.heard == self.sung, "the canary waits");
+                self.tripped = false;
+            }
+            Err(panic) if panic.is::<Tripped>() => self.tripped = true,
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    /// The table of peers is what the handlers have been told.
+    fn check_peers(&self) {
+        let world = &self.world;
+        let here: Vec<PeerId> = self.server.peers().map(|peer| peer.id()).collect();
+        let told = world.peers.iter().copied();
+        let told = told.filter(|id| world.lines.iter().any(|l| l.peer == Some(*id) && !l.left));
+        assert!(told.eq(here.iter().copied()), "the table differs from what was told");
+        assert!(here.is_sorted() && here.len() <= world.config.max_peers);
+        for peer in self.server.peers() {
+            let (player, line) = (peer.data(), line(peer.addr()));
+            assert_eq!((player.line, player.heard), (line, world.lines[line].heard));
+        }
+    }
+
+    /// The canary hears its own songs, each once and in order, among whatever else is said.
+    fn hear(&mut self) {
+        let heard = &mut self.heard;
+        self.canary.receive_each(&self.world, |message| {
+            if message.action() == "echo" {
+                assert_eq!(message.get::<u64>("n").ok(), Some(*heard), "the canary's next song");
+                *heard += 1;
+            }
+        });
+    }
+
+    /// All that was sent is handled, the canary is well, and a server that closes comes to its end.
+    fn finish(mut self) {
+        let frames = |line: &Line| (line.sent.len() - line.at) / 5 + 4;
+        let most = self.world.lines.iter().map(frames).sum::<usize>() * 2;
+        let mut pumps = 0;
+        loop {
+            // Listeners and quiet connections are looked at once a millisecond.
+            self.now += Duration::from_millis(1);
+            self.pump();
+            // A stranger that reads keeps its connection, as far as that is up to it.
+            for stranger in self.strangers.iter_mut().flatten() {
+                stranger.receive(&self.world);
+            }
+            if !self.tripped && self.world.lines.iter().all(|line| self.world.is_settled(line)) {
+                break;
+            }
+            pumps += 1;
+            assert!(pumps <= most, "what was sent is not handled");
+        }
+        // A frame that has begun and does not go on is ended; later, so is who says nothing.
+        self.now = self.now.max(self.latest);
+        for seconds in 0..12 {
+            self.now += Duration::from_secs(1);
+            self.pump();
+            let lines = self.world.lines.iter().skip(1);
+            let mut here = lines.filter(|line| line.peer.is_some() && !line.left);
+            let done = here.next().is_none();
+            assert!(seconds < 9 || self.tripped || done, "silent, and still here");
+        }
+        (0..3).for_each(|_| self.pump());
+        assert_eq!(self.heard, self.sung, "the canary is well");
+
+        self.server.close();
+        for _ in 0..self.world.lines.len() + 4 {
+            self.now += Duration::from_secs(2);
+            let (server, world, now) = (&mut self.server, &mut self.world, self.now);
+            let pump = catch_unwind(AssertUnwindSafe(|| server.pump_at(now, world)));
+            match pump {
+                Ok(_) if self.server.is_closed() => break,
+                Err(panic) if !panic.is::<Tripped>() => resume_unwind(panic),
+                _ => {}
+            }
+        }
+        assert!(self.server.is_closed(), "closing has no end");
+        let mut all = self.world.lines.iter();
+        assert!(all.all(|line| line.left == line.peer.is_some()), "each has left");
+    }
+}
+
+impl Stranger {
+    fn connect(
+        network: &MemoryNetwork,
+        addr: SocketAddr,
+        world: &mut World,
+        household: u16,
+    ) -> Self {
+        let line = world.lines.len();
+        world.lines.push(Line::default());
+        let from = Ipv6Addr::new(0x2001, 0xdb8, 0, household, 0, 0, 0, line as u16);
+        let stream = network.connect_from(IpAddr::V6(from), addr).expect("the server listens");
+        Self { line, stream, received: Vec::new(), at: 0 }
+    }
+
+    /// Writes as much as there is room for; tells how much.
+    fn write(&mut self, bytes: &[u8], world: &mut World) -> usize {
+        // After the end the server's side is gone, or this side has ended itself.
+        let Ok(len) = self.stream.write(bytes) else { return 0 };
+        world.lines[self.line].sent.extend(&bytes[..len]);
+        len
+    }
+
+    fn receive(&mut self, world: &World) {
+        self.receive_each(world, |_| {});
+    }
+
+    /// Reads all that is there: whole frames with good messages, the greeting first of all.
+    fn receive_each(&mut self, world: &World, mut each: impl FnMut(&Message<'_>)) {
+        let mut buffer = [0; 4096];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(len) => self.received.extend(&buffer[..len]),
+                Err(error) => {
+                    let kind = error.kind();
+                    assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::ConnectionReset));
+                    break;
+                }
+            }
+        }
+        let (mut index, config) = (Index::default(), &world.config);
+        let own = world.lines[self.line].peer.map(PeerId::number);
+        while let Some((start, end)) = whole_frame(&self.received, self.at) {
+            let payload = &self.received[start..end];
+            // The limits are those of the game; the greeting is not the game's.
+            let (first, greeting) = (self.at == 0, b"\x82\xa6action\xa9connected\xa7hexapod");
+            assert_eq!(first, payload.starts_with(greeting), "one greeting, and it is the first");
+            let fits = first || payload.len() <= config.max_frame_len;
+            assert!(fits, "the server says too much");
+            let limits = if first { Config::new().limits() } else { config.limits() };
+            let message = Message::read(payload, &mut index, limits);
+            let message = message.unwrap_or_else(|error| panic!("the server says {error:?}"));
+            if message.action() == "joined" {
+                assert_ne!(message.get::<u64>("who").ok(), own, "told to the one exception");
+            }
+            self.at = end;
+            each(&message);
+        }
+    }
+}

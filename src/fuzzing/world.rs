@@ -1,0 +1,336 @@
+//! The game that the target `endpoint` plays: what its handlers are told is held against what was
+//! sent.
+//!
+//! ```text
+//! line    sent  [ message | message | no message | half a fra     what one connection has said
+//!                          ^ at                                   what the handlers have heard
+//! ```
+//!
+//! Whatever the server tells of a connection has to be what stands next in its line: a message, a
+//! value that is none, or an end for this very reason.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::panic::resume_unwind;
+use std::time::Instant;
+
+use crate::config::Config;
+use crate::context::Context;
+use crate::error::{Fault, FaultCause, HandlerError, Limit};
+use crate::frame::{Framing, Input, LengthPrefix};
+use crate::id::PeerId;
+use crate::message::{Index, Message, MessageError, Outgoing, ReadError, ValueRef};
+use crate::reason::{DisconnectReason, ProtocolError, Timeout};
+use crate::server::Server;
+use crate::value::Value;
+
+/// The canary's line is the first.
+const CANARY: usize = 0;
+
+/// What a handler throws that panics because it was told to. Thrown without the panic hook, so that
+/// a fuzzer does not take it for a failure.
+pub(super) struct Tripped;
+
+/// What is known of one connection to the server.
+#[derive(Default)]
+pub(super) struct Line {
+    /// What was sent to the server, and how far its handlers have heard of it.
+    pub(super) sent: Vec<u8>,
+    pub(super) at: usize,
+    /// Whether this side has said that nothing more comes.
+    pub(super) ended: bool,
+    pub(super) peer: Option<PeerId>,
+    household: u16,
+    pub(super) refused: bool,
+    pub(super) left: bool,
+    pub(super) heard: usize,
+    pub(super) heard_in_pump: usize,
+    /// When the handlers last heard of it.
+    pub(super) heard_at: Option<Instant>,
+}
+
+/// What the server's next words about a connection can be, by what was sent.
+#[derive(Debug, PartialEq)]
+pub(super) enum Next {
+    Message {
+        start: usize,
+        end: usize,
+    },
+    NotAMessage {
+        end: usize,
+        error: MessageError,
+    },
+    Broken(ProtocolError),
+    /// The start of a frame: this many bytes.
+    Unfinished(usize),
+}
+
+/// The game's state.
+pub(super) struct World {
+    pub(super) config: Config,
+    pub(super) now: Instant,
+    pub(super) lines: Vec<Line>,
+    /// Every peer that there ever was.
+    pub(super) peers: Vec<PeerId>,
+    /// Since the last pump that came to its end: peers that came and left, messages.
+    pub(super) opened: u64,
+    pub(super) closed: u64,
+    pub(super) messages: u64,
+    pub(super) trips_on_leaving: bool,
+}
+
+/// The game's data of one peer.
+#[derive(Debug, Default)]
+pub(super) struct Player {
+    pub(super) line: usize,
+    pub(super) heard: usize,
+}
+
+type Ctx<'a, 'c> = &'a mut Context<'c, World, Player>;
+
+/// Where the payload of the frame begins and ends that stands here, if it is whole.
+pub(super) fn whole_frame(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
+    let prefix = bytes.get(at..at + 4)?;
+    let len = prefix.iter().fold(0, |len, byte| len << 8 | usize::from(*byte));
+    let (start, end) = (at + 4, at + 4 + len);
+    (end <= bytes.len()).then_some((start, end))
+}
+
+/// What stands at this place of what was sent.
+fn next(sent: &[u8], at: usize, config: &Config) -> Next {
+    let unfinished = Next::Unfinished(sent.len() - at);
+    let Some(prefix) = sent.get(at..at + 4) else { return unfinished };
+    let max = config.max_frame_len;
+    // Judged by the prefix alone; which lengths are bad is the business of the target `frame`.
+    if let Err(error) = LengthPrefix.find(Input::new((prefix, &[])), &mut 0, max) {
+        return Next::Broken(ProtocolError::Frame(error));
+    }
+    let Some((start, end)) = whole_frame(sent, at) else { return unfinished };
+    let payload = &sent[start..end];
+    match Message::read(payload, &mut Index::default(), config.limits()) {
+        Ok(_) => Next::Message { start, end },
+        Err(ReadError::NotAMessage(error)) => Next::NotAMessage { end, error },
+        Err(ReadError::Malformed(error)) => Next::Broken(ProtocolError::Payload(error)),
+    }
+}
+
+/// The household that has this address.
+fn household(addr: SocketAddr) -> u16 {
+    match addr.ip() {
+        IpAddr::V6(ip) => ip.segments()[3],
+        IpAddr::V4(_) => panic!("nobody comes from {addr}"),
+    }
+}
+
+/// The line that has this address.
+pub(super) fn line(addr: SocketAddr) -> usize {
+    match addr.ip() {
+        IpAddr::V6(ip) => ip.segments()[7].into(),
+        IpAddr::V4(_) => panic!("nobody comes from {addr}"),
+    }
+}
+
+impl World {
+    fn next(&self, line: usize) -> Next {
+        next(&self.lines[line].sent, self.lines[line].at, &self.config)
+    }
+
+    /// Any peer that there ever was, but the canary.
+    pub(super) fn some_peer(&self, which: usize) -> Option<PeerId> {
+        let strangers = self.peers.get(1..)?;
+        strangers.get(which % strangers.len().max(1)).copied()
+    }
+
+    /// Whether there is nothing more to be told of a line for now.
+    pub(super) fn is_settled(&self, line: &Line) -> bool {
+        let next = next(&line.sent, line.at, &self.config);
+        line.refused || line.left || (line.peer.is_some() && matches!(next, Next::Unfinished(_)))
+    }
+
+    /// How many are here, in all and from a household.
+    fn here(&self, household: u16) -> (usize, usize) {
+        let here = self.lines.iter().filter(|line| line.peer.is_some() && !line.left);
+        (here.clone().count(), here.filter(|line| line.household == household).count())
+    }
+
+    fn connected(&mut self, line: usize, peer: PeerId, household: u16) {
+        let (all, housemates) = self.here(household);
+        assert!(all < self.config.max_peers && housemates < self.config.max_peers_per_address);
+        assert!(self.peers.last().is_none_or(|last| *last < peer), "ids count up");
+        self.peers.push(peer);
+        self.opened += 1;
+        let line = &mut self.lines[line];
+        assert!(line.peer.is_none() && !line.refused, "connected twice");
+        line.peer = Some(peer);
+        line.household = household;
+        line.heard_at = Some(self.now);
+    }
+
+    /// A message is handled: the next one of this line, and no other.
+    fn handle(&mut self, at: usize, peer: PeerId, payload: &[u8]) {
+        let next = self.next(at);
+        let Next::Message { start, end } = next else { panic!("handled where there is {next:?}") };
+        let line = &mut self.lines[at];
+        assert_eq!(payload, &line.sent[start..end], "the next message");
+        assert_eq!(line.peer, Some(peer), "handled before on_connect");
+        assert!(!line.left, "handled after on_disconnect");
+        line.at = end;
+        line.heard += 1;
+        line.heard_in_pump += 1;
+        line.heard_at = Some(self.now);
+        self.messages += 1;
+        assert!(line.heard_in_pump <= self.config.messages_per_pump, "more than its share");
+    }
+
+    fn fault(&mut self, fault: &Fault) {
+        assert!(!fault.to_string().is_empty());
+        match (&fault.cause, fault.peer) {
+            (FaultCause::NotAMessage(error), Some(peer)) => {
+                let at = self.lines.iter().position(|line| line.peer == Some(peer));
+                let at = at.expect("a peer that has connected");
+                assert!(!self.lines[at].left, "a fault after the end");
+                match self.next(at) {
+                    Next::NotAMessage { end, error: expected } if expected == *error => {
+                        self.lines[at].at = end;
+                        self.lines[at].heard_at = Some(self.now);
+                    }
+                    other => panic!("{fault} where there is {other:?}"),
+                }
+            }
+            (FaultCause::Refused { addr, limit }, None) => {
+                let (all, housemates) = self.here(household(*addr));
+                assert!(match limit {
+                    Limit::Peers => all == self.config.max_peers,
+                    Limit::PeersPerAddress => housemates == self.config.max_peers_per_address,
+                });
+                let line = &mut self.lines[line(*addr)];
+                assert!(line.peer.is_none() && !line.refused, "refused who is in");
+                line.refused = true;
+            }
+            (FaultCause::NotAMessage(_) | FaultCause::Refused { .. }, _) => panic!("{fault}"),
+            _ => {}
+        }
+    }
+
+    /// A peer has left: its reason must be what it has done.
+    fn left(&mut self, at: usize, peer: PeerId, reason: &DisconnectReason) {
+        let next = self.next(at);
+        let (line, fits) = (&mut self.lines[at], matches!(next, Next::Unfinished(_)));
+        assert_eq!(line.peer, Some(peer), "left without having come");
+        assert!(!line.left, "left twice");
+        line.left = true;
+        self.closed += 1;
+        let ours = [DisconnectReason::LocalClose, DisconnectReason::Shutdown];
+        let well = at != CANARY || ours.contains(reason);
+        assert!(well, "the canary is dead: {reason}");
+        let fits = match reason {
+            DisconnectReason::Closed => line.ended && next == Next::Unfinished(0),
+            DisconnectReason::CutOff { bytes } => {
+                line.ended && next == Next::Unfinished(*bytes) && *bytes > 0
+            }
+            DisconnectReason::Protocol(error) => next == Next::Broken(*error),
+            DisconnectReason::Timeout(Timeout::Frame) => {
+                let since = line.heard_at.unwrap_or(self.now);
+                let silence = self.now.saturating_duration_since(since);
+                fits && next != Next::Unfinished(0) && silence > self.config.frame_timeout
+            }
+            DisconnectReason::Timeout(Timeout::Handshake) => false,
+            // These do not wait for what was sent to be handled.
+            DisconnectReason::Timeout(Timeout::Idle)
+            | DisconnectReason::Kicked(_)
+            | DisconnectReason::LocalClose
+            | DisconnectReason::Shutdown
+            | DisconnectReason::VersionMismatch { .. }
+            | DisconnectReason::EndedByPeer(_)
+            | DisconnectReason::SlowConsumer { .. }
+            | DisconnectReason::Io(_) => true,
+        };
+        assert!(fits, "left because {reason}, where there is {next:?}");
+    }
+}
+
+/// The game: handlers that read fields of all sorts, send, and send away.
+pub(super) fn register(server: &mut Server<World, Player>) {
+    server
+        .on_connect(|ctx| {
+            let (line, peer) = (line(ctx.addr()), ctx.peer());
+            let household = household(ctx.addr());
+            ctx.state.connected(line, peer, household);
+            ctx.data_mut().line = line;
+            ctx.broadcast_except(peer, crate::msg!("joined", who: peer.number()));
+            if line % 8 == 7 {
+                ctx.close();
+            }
+        })
+        .on_disconnect(|ctx, reason| {
+            let (line, peer) = (ctx.data().line, ctx.peer());
+            ctx.state.left(line, peer, reason);
+            assert!(ctx.try_send(crate::msg!("bye")).is_err(), "sent to who has left");
+            assert!(!ctx.kick(peer, "once more"), "kicked who has left");
+            ctx.broadcast(crate::msg!("left", who: peer.number(), why: reason.to_string()));
+            if ctx.state.trips_on_leaving && line % 2 == 1 {
+                resume_unwind(Box::new(Tripped));
+            }
+        })
+        .on_error(World::fault)
+        .on_any(heard)
+        .on("echo", |ctx, msg| ctx.send(Outgoing::from(msg)))
+        .on("nums", |ctx, msg| {
+            let pair = msg.get::<Option<(f32, f64)>>("pair")?.unwrap_or_default();
+            let sum: i64 = msg.get::<Vec<i32>>("list")?.into_iter().map(i64::from).sum();
+            ctx.send(crate::msg!("sum", sum: sum, pair: pair));
+            Ok(())
+        })
+        .on("blob", |ctx, msg| {
+            let twice = msg.get::<&[u8]>("bytes")?.repeat(2);
+            Ok(ctx.try_send(crate::msg!("blob", bytes: twice))?)
+        })
+        .on("dict", |ctx, msg| {
+            let map: BTreeMap<String, Option<u8>> = msg.get("map")?;
+            ctx.broadcast(crate::msg!("dict", map: map));
+            Ok(())
+        })
+        .on("tree", |ctx, msg| {
+            let (view, tree): (ValueRef<'_>, Value) = (msg.get("value")?, msg.get("value")?);
+            let everybody: Vec<PeerId> = ctx.peers().map(|peer| peer.id()).collect();
+            ctx.send_each(everybody, crate::msg!("tree", view: view, tree: tree));
+            Ok(())
+        })
+        .on("say", |ctx, msg| {
+            msg.get::<&str>("text")?;
+            ctx.broadcast(Outgoing::from(msg));
+            Ok(())
+        })
+        .on("flood", |ctx, msg| {
+            for n in 0..16 {
+                ctx.send(crate::msg!("flood", n: n, text: msg.get::<&str>("text")?));
+            }
+            Ok(())
+        })
+        .on("kick", |ctx, msg| {
+            let Some(id) = ctx.state.some_peer(msg.get("who")?) else { return Ok(()) };
+            let was_here = ctx.peers().any(|peer| peer.id() == id);
+            assert_eq!(ctx.kick(id, "as somebody wished"), was_here);
+            assert!(ctx.peers().all(|peer| peer.id() != id), "who was kicked is gone");
+            Ok(())
+        })
+        .on("to", |ctx, msg| {
+            let id = ctx.state.some_peer(msg.get("who")?).unwrap_or_else(|| ctx.peer());
+            ctx.send_to(id, crate::msg!("from", who: ctx.peer().number()));
+            ctx.each_peer(|peer| peer.send(crate::msg!("all")));
+            Ok(())
+        })
+        .on("close", |ctx, _| ctx.close())
+        .on("trip", |ctx, msg| -> Result<(), HandlerError> {
+            heard(ctx, msg);
+            resume_unwind(Box::new(Tripped))
+        });
+}
+
+/// Takes down that a message was handled. It runs after the message's own handler, unless that one
+/// panics.
+fn heard(ctx: Ctx<'_, '_>, msg: &Message<'_>) {
+    let (line, peer) = (ctx.data().line, ctx.peer());
+    ctx.state.handle(line, peer, msg.as_bytes());
+    ctx.data_mut().heard += 1;
+}
