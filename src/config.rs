@@ -95,7 +95,7 @@ pub struct Config {
     /// How often each end asks the other for a sign of life. Default: 5 s.
     ///
     /// It is a message of some 30 bytes each way, and it measures the round-trip time. Plain peers
-    /// are not asked.
+    /// are not asked. More than a third of `idle_timeout` counts as that third.
     pub heartbeat: Duration,
     /// How long a peer may be silent that answers heartbeats. Default: 20 s.
     ///
@@ -220,6 +220,11 @@ impl Config {
     /// The longest payload, within what a header can say.
     pub(crate) fn frame_len(&self) -> usize {
         self.max_frame_len.min(u32::MAX as usize)
+    }
+
+    /// How often to ask for a sign of life: more often than silence is judged.
+    pub(crate) fn beat(&self) -> Duration {
+        self.heartbeat.min(self.idle_timeout / 3)
     }
 
     /// The bound on a peer's outbound bytes: at least one whole frame with its header fits.

@@ -9,12 +9,15 @@
 //! its handlers must be that, message by message, up to the end that it tells; what it does between
 //! and after is checked against the promises of the crate. Nothing here looks into the server.
 
+use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::{Duration, Instant};
 
-use super::world::{Line, Player, Tripped, World, line, register, whole_frame};
+use super::world::{
+    GAME, Line, Player, Told, Tripped, VERSION, World, line, register, whole_frame,
+};
 use super::{Script, framed};
 use crate::config::Config;
 use crate::dialect::Dialect;
@@ -42,7 +45,7 @@ const JUMPS: [Duration; 8] = [
 ];
 
 /// Payloads that an op can name: for each action that the server knows, each way to be wrong.
-const PAYLOADS: [&[u8]; 24] = [
+const PAYLOADS: [&[u8]; 32] = [
     b"\x82\xa6action\xa4echo\xa1n\x07",
     b"\x83\xa6action\xa4nums\xa4list\x93\x01\x02\x03\xa4pair\x92\x01\xca\x3f\x80\0\0",
     b"\x82\xa6action\xa4nums\xa4list\x92\x01\xa1x",
@@ -67,10 +70,18 @@ const PAYLOADS: [&[u8]; 24] = [
     b"\x81\xa6action\xc1",
     b"\x82\xa6action\xa3say\xa1x\x91\x91\x91\x91\x91\x91\x91\x91\xc0",
     b"\x91",
+    b"\x85\xa6action\xa6$hello\xa4wire\x01\xa4game\xa4fuzz\xa7version\xa11\xa9max_frame\x7f",
+    b"\x85\xa6action\xa6$hello\xa4wire\x01\xa4game\xa4tag!\xa7version\xa11\xa9max_frame\x20",
+    b"\x83\xa6action\xa6$hello\xa4wire\x01\xa4game\x07",
+    b"\x82\xa6action\xa5$ping\xa1n\x07",
+    b"\x82\xa6action\xa5$pong\xa1n\x01",
+    b"\x82\xa6action\xa4$bye\xa4code\xa6closed",
+    b"\x83\xa6action\xa4$bye\xa4code\xa5ended\xa4text\xa3why",
+    b"\x82\xa6action\xa4$new",
 ];
 
 /// Actions with the field that their handlers read.
-const FIELDS: [(&str, &str); 8] = [
+const FIELDS: [(&str, &str); 12] = [
     ("echo", "n"),
     ("nums", "list"),
     ("blob", "bytes"),
@@ -79,6 +90,10 @@ const FIELDS: [(&str, &str); 8] = [
     ("say", "text"),
     ("kick", "who"),
     ("flood", "text"),
+    ("$hello", "wire"),
+    ("$ping", "n"),
+    ("$pong", "n"),
+    ("$bye", "code"),
 ];
 
 pub(super) fn run(data: &[u8]) {
@@ -94,12 +109,15 @@ struct Game {
     network: MemoryNetwork,
     addr: SocketAddr,
     server: Server<World, Player>,
+    /// How many events may wait.
+    queue: usize,
     world: World,
     now: Instant,
     /// The latest time that there was: the clock may be turned back a little.
     latest: Instant,
     pumps: usize,
-    /// Whether the last pump ended with a panic.
+    /// Whether the last pump ended with a panic, or with a full queue of events: then the next one
+    /// goes on where that one was.
     tripped: bool,
     canary: Stranger,
     sung: u64,
@@ -119,8 +137,11 @@ struct Stranger {
 impl Game {
     fn new(script: &mut Script<'_>) -> Self {
         let limits = script.byte();
+        let shares = script.byte();
         let config = Config::new()
             .quiet(true)
+            .game(GAME)
+            .version(VERSION)
             .max_frame_len([60, 1000][usize::from(limits & 1)])
             .max_depth(6)
             .max_elements([12, 400][usize::from(limits >> 1 & 1)])
@@ -128,16 +149,22 @@ impl Game {
             .max_peers([2, 9][usize::from(limits >> 3 & 1)])
             .max_peers_per_address([1, 2, 9][usize::from(limits >> 4 & 3) % 3])
             .accepts_per_pump([1, 3][usize::from(limits >> 6 & 1)])
-            .messages_per_pump([1, 2, 5, 1000][script.below(4)])
+            .messages_per_pump([1, 2, 5, 1000][usize::from(shares & 3)])
             .bytes_per_pump([1, 100, 5000][usize::from(limits >> 4) % 3])
             .frame_timeout(Duration::from_secs(2))
             .flush_timeout(Duration::from_secs(1))
+            .heartbeat(Duration::from_secs(1))
+            .idle_timeout(Duration::from_secs(3))
             .plain_idle_timeout(Duration::from_secs(5));
         let network = MemoryNetwork::new();
         let mut server = Server::with_config(config.clone());
         let addr = SocketAddr::from(([10, 0, 0, 1], 5071));
         let addr = server.listen_memory(&network, addr, Dialect::REPOD).expect("a free address");
         register(&mut server);
+        let queue = [0, 0, 1, 20][usize::from(shares >> 2 & 3)];
+        if queue > 0 {
+            server.queue_events(queue);
+        }
         let now = Instant::now() + Duration::from_secs(3600);
         let mut world = World {
             config,
@@ -148,6 +175,9 @@ impl Game {
             closed: 0,
             messages: 0,
             trips_on_leaving: limits & 0x80 != 0,
+            closing: false,
+            queues: queue > 0,
+            events: VecDeque::new(),
         };
         let canary = Stranger::connect(&network, addr, &mut world, 0xffff);
         let (pumps, tripped, sung, heard) = (0, false, 0, 0);
@@ -156,6 +186,7 @@ impl Game {
             network,
             addr,
             server,
+            queue,
             world,
             now,
             latest: now,
@@ -200,8 +231,8 @@ impl Game {
             }
             6 => self.pump_within_reason(1),
             7 => self.pump_within_reason(how + 1),
-            // Between a panic and the pump that goes on from there no time passes: whoever was read
-            // before the panic is not read again before silence is judged.
+            // Before a pump that goes on where the last one was no time passes: whoever was read
+            // before is not read again before silence is judged.
             8 if self.tripped => {}
             8 => match how {
                 15 => {
@@ -220,7 +251,7 @@ impl Game {
             11 => self.reset(who),
             12 => {
                 if let Some(stranger) = &mut self.strangers[who] {
-                    stranger.receive(&self.world);
+                    stranger.receive(&mut self.world);
                 }
             }
             13 => {
@@ -232,7 +263,7 @@ impl Game {
                 self.write(who, &framed(&[&[0x82], &pairs[..], script.bytes(len.into())].concat()));
             }
             14 => self.outside(how, script.byte()),
-            _ => self.strangers.iter_mut().flatten().for_each(|s| s.receive(&self.world)),
+            _ => self.strangers.iter_mut().flatten().for_each(|s| s.receive(&mut self.world)),
         }
     }
 
@@ -272,9 +303,10 @@ impl Game {
     /// What a game does between pumps.
     fn outside(&mut self, how: usize, with: u8) {
         let Some(id) = self.world.some_peer(with.into()) else { return };
-        match how % 7 {
+        match how % 9 {
             0 => {
                 let was_here = self.server.peers().any(|peer| peer.id() == id);
+                self.world.line_of(id).kicked |= was_here;
                 assert_eq!(self.server.kick(id, "from outside"), was_here);
                 assert!(!self.server.kick(id, "twice"), "who was kicked is gone");
             }
@@ -290,6 +322,8 @@ impl Game {
                 self.server.send_each(ids, crate::msg!("news", with: with));
             }
             5 => self.server.each_peer(|peer| peer.send(crate::msg!("news", with: with))),
+            6 => drop(self.server.sender().send(crate::msg!("news", with: with))),
+            7 => drop(self.server.sender().send_to(id, crate::msg!("news", with: with))),
             _ => self.server.flush(),
         }
         self.hear();
@@ -305,7 +339,7 @@ impl Game {
 
     fn pump(&mut self) {
         self.pumps += 1;
-        if self.heard == self.sung {
+        if self.heard == self.sung && !self.tripped {
             let song = crate::msg!("echo", n: self.sung);
             let song = framed(song.to_bytes().expect("a good message"));
             assert_eq!(self.canary.write(&song, &mut self.world), song.len(), "it can sing");
@@ -319,16 +353,34 @@ impl Game {
                 let world = &mut self.world;
                 let told = (activity.opened, activity.closed, activity.messages);
                 assert_eq!(told, (world.opened, world.closed, world.messages), "as was told");
+                assert!(world.sets_agree(), "the sets of handlers were told different things");
                 (world.opened, world.closed, world.messages) = (0, 0, 0);
                 self.check_peers();
                 self.hear();
-                // A pump that panics leaves the rest of its work to the next, and that is all.
-                assert!(self.tripped || self.heard == self.sung, "the canary waits");
-                self.tripped = false;
+                // A pump that does not come to its end leaves the rest to the next, and that is
+                // all.
+                let full = self.fetch();
+                assert!(full || self.tripped || self.heard == self.sung, "the canary waits");
+                self.tripped = full;
             }
-            Err(panic) if panic.is::<Tripped>() => self.tripped = true,
+            Err(panic) if panic.is::<Tripped>() => {
+                self.tripped = true;
+                self.fetch();
+            }
             Err(panic) => resume_unwind(panic),
         }
+    }
+
+    /// Fetches what was queued, which is what the handlers were told; tells whether it was so much
+    /// that reading has stopped.
+    fn fetch(&mut self) -> bool {
+        let mut fetched = 0;
+        while let Some(event) = self.server.next_event() {
+            fetched += 1;
+            assert_eq!(Some(Told::from_queue(&event)), self.world.events.pop_front());
+        }
+        assert!(self.world.events.is_empty(), "not queued: {:?}", self.world.events);
+        self.world.queues && fetched >= self.queue
     }
 
     /// The table of peers is what the handlers have been told.
@@ -348,7 +400,7 @@ impl Game {
     /// The canary hears its own songs, each once and in order, among whatever else is said.
     fn hear(&mut self) {
         let heard = &mut self.heard;
-        self.canary.receive_each(&self.world, |message| {
+        self.canary.receive_each(&mut self.world, |message| {
             if message.action() == "echo" {
                 assert_eq!(message.get::<u64>("n").ok(), Some(*heard), "the canary's next song");
                 *heard += 1;
@@ -359,7 +411,7 @@ impl Game {
     /// All that was sent is handled, the canary is well, and a server that closes comes to its end.
     fn finish(mut self) {
         let frames = |line: &Line| (line.sent.len() - line.at) / 5 + 4;
-        let most = self.world.lines.iter().map(frames).sum::<usize>() * 2;
+        let most = self.world.lines.iter().map(frames).sum::<usize>() * 4;
         let mut pumps = 0;
         loop {
             // Listeners and quiet connections are looked at once a millisecond.
@@ -367,32 +419,43 @@ impl Game {
             self.pump();
             // A stranger that reads keeps its connection, as far as that is up to it.
             for stranger in self.strangers.iter_mut().flatten() {
-                stranger.receive(&self.world);
+                stranger.receive(&mut self.world);
             }
-            if !self.tripped && self.world.lines.iter().all(|line| self.world.is_settled(line)) {
+            let mut lines = 0..self.world.lines.len();
+            if !self.tripped && lines.all(|line| self.world.is_settled(line)) {
                 break;
             }
             pumps += 1;
             assert!(pumps <= most, "what was sent is not handled");
         }
+        // What is for the session is heard without a word: there is time for that.
+        let untold = self.world.lines.iter().map(|line| line.untold).max();
+        (0..untold.unwrap_or_default() * 2).for_each(|_| self.pump());
         // A frame that has begun and does not go on is ended; later, so is who says nothing.
         self.now = self.now.max(self.latest);
-        for seconds in 0..12 {
-            self.now += Duration::from_secs(1);
+        let mut seconds = 0;
+        for _ in 0..400 {
+            if !self.tripped {
+                self.now += Duration::from_secs(1);
+                seconds += 1;
+            }
             self.pump();
-            let lines = self.world.lines.iter().skip(1);
-            let mut here = lines.filter(|line| line.peer.is_some() && !line.left);
-            let done = here.next().is_none();
-            assert!(seconds < 9 || self.tripped || done, "silent, and still here");
+            if seconds == 12 && !self.tripped {
+                break;
+            }
         }
-        (0..3).for_each(|_| self.pump());
+        let mut strangers = self.world.lines.iter().skip(1);
+        assert!(strangers.all(|line| line.refused || line.left), "silent, and still here");
+        (0..6).for_each(|_| self.pump());
         assert_eq!(self.heard, self.sung, "the canary is well");
 
         self.server.close();
+        self.world.closing = true;
         for _ in 0..self.world.lines.len() + 4 {
             self.now += Duration::from_secs(2);
             let (server, world, now) = (&mut self.server, &mut self.world, self.now);
             let pump = catch_unwind(AssertUnwindSafe(|| server.pump_at(now, world)));
+            self.fetch();
             match pump {
                 Ok(_) if self.server.is_closed() => break,
                 Err(panic) if !panic.is::<Tripped>() => resume_unwind(panic),
@@ -427,12 +490,12 @@ impl Stranger {
         len
     }
 
-    fn receive(&mut self, world: &World) {
+    fn receive(&mut self, world: &mut World) {
         self.receive_each(world, |_| {});
     }
 
     /// Reads all that is there: whole frames with good messages, the greeting first of all.
-    fn receive_each(&mut self, world: &World, mut each: impl FnMut(&Message<'_>)) {
+    fn receive_each(&mut self, world: &mut World, mut each: impl FnMut(&Message<'_>)) {
         let mut buffer = [0; 4096];
         loop {
             match self.stream.read(&mut buffer) {
@@ -445,6 +508,7 @@ impl Stranger {
                 }
             }
         }
+        let is_hexapod = world.is_hexapod(self.line);
         let (mut index, config) = (Index::default(), &world.config);
         let own = world.lines[self.line].peer.map(PeerId::number);
         while let Some((start, end)) = whole_frame(&self.received, self.at) {
@@ -452,11 +516,12 @@ impl Stranger {
             // The limits are those of the game; the greeting is not the game's.
             let (first, greeting) = (self.at == 0, b"\x82\xa6action\xa9connected\xa7hexapod");
             assert_eq!(first, payload.starts_with(greeting), "one greeting, and it is the first");
-            let fits = first || payload.len() <= config.max_frame_len;
-            assert!(fits, "the server says too much");
-            let limits = if first { Config::new().limits() } else { config.limits() };
-            let message = Message::read(payload, &mut index, limits);
+            let message = Message::read(payload, &mut index, Config::new().limits());
             let message = message.unwrap_or_else(|error| panic!("the server says {error:?}"));
+            let control = message.action().starts_with('$');
+            assert!(is_hexapod || !control, "a plain peer is told {}", message.action());
+            let fits = first || control || payload.len() <= config.max_frame_len;
+            assert!(fits, "the server says too much");
             if message.action() == "joined" {
                 assert_ne!(message.get::<u64>("who").ok(), own, "told to the one exception");
             }

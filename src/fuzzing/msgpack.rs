@@ -194,6 +194,17 @@ fn message(
     assert_eq!((relayed.action(), relayed.measure()), (message.action(), found));
     let from_tree = Outgoing::from_value(&tree).expect("what was read can be written");
     assert_eq!((from_tree.action(), from_tree.measure()), (message.action(), found));
+    let mut more = relayed.clone();
+    more.field("one more", &message.fields().len());
+    let mut index = Index::default();
+    let wide = Limits { depth: DEEPEST, elements: usize::MAX };
+    let more = more.to_bytes().expect("a field that can be written");
+    let more = Message::read(more, &mut index, wide).expect("still a message");
+    assert_eq!(more.action(), message.action());
+    assert_eq!(more.get::<usize>("one more").ok(), Some(message.fields().len()));
+    let all = ValueRef::Map(more.fields()).to_value();
+    assert!(matches!(&all, Value::Map(all) if all.len() == pairs.len() + 1));
+
     if let Some(built) = build(pairs, message.action()) {
         assert_eq!(built.to_bytes(), from_tree.to_bytes());
         assert_eq!((built.action(), built.measure()), (message.action(), found));

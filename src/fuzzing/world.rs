@@ -9,14 +9,16 @@
 //! Whatever the server tells of a connection has to be what stands next in its line: a message, a
 //! value that is none, or an end for this very reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::panic::resume_unwind;
 use std::time::Instant;
 
 use crate::config::Config;
 use crate::context::Context;
+use crate::dispatch::Handlers;
 use crate::error::{Fault, FaultCause, HandlerError, Limit};
+use crate::event::Event;
 use crate::frame::{Framing, Input, LengthPrefix};
 use crate::id::PeerId;
 use crate::message::{Index, Message, MessageError, Outgoing, ReadError, ValueRef};
@@ -26,6 +28,10 @@ use crate::value::Value;
 
 /// The canary's line is the first.
 const CANARY: usize = 0;
+
+/// What the server and its well-behaved clients call themselves.
+pub(super) const GAME: &str = "fuzz";
+pub(super) const VERSION: &str = "1";
 
 /// What a handler throws that panics because it was told to. Thrown without the panic hook, so that
 /// a fuzzer does not take it for a failure.
@@ -47,6 +53,16 @@ pub(super) struct Line {
     pub(super) heard_in_pump: usize,
     /// When the handlers last heard of it.
     pub(super) heard_at: Option<Instant>,
+    /// Whether a message of it was heard, and whether that or a later one has made it a hexapod.
+    spoken: bool,
+    hexapod: bool,
+    /// How many of its words are for the session: nobody is told when they are heard.
+    pub(super) untold: usize,
+    /// Whether it was sent away, and closed from within.
+    pub(super) kicked: bool,
+    closed: bool,
+    /// What the second set of handlers was told: that it has come, and that it has left.
+    second: (bool, bool),
 }
 
 /// What the server's next words about a connection can be, by what was sent.
@@ -61,6 +77,9 @@ pub(super) enum Next {
         error: MessageError,
     },
     Broken(ProtocolError),
+    /// The peer plays another game.
+    Mismatch,
+    Goodbye,
     /// The start of a frame: this many bytes.
     Unfinished(usize),
 }
@@ -77,6 +96,32 @@ pub(super) struct World {
     pub(super) closed: u64,
     pub(super) messages: u64,
     pub(super) trips_on_leaving: bool,
+    /// Whether the server was told to shut down.
+    pub(super) closing: bool,
+    /// Whether there is a queue of events, and what is to be found there.
+    pub(super) queues: bool,
+    pub(super) events: VecDeque<Told>,
+}
+
+/// What a queued event has to tell.
+#[derive(Debug, PartialEq)]
+pub(super) enum Told {
+    Connected(PeerId),
+    Disconnected(PeerId, DisconnectReason),
+    Message(PeerId, Vec<u8>),
+}
+
+impl Told {
+    pub(super) fn from_queue(event: &Event) -> Self {
+        match event {
+            Event::Connected { peer } => Self::Connected(*peer),
+            Event::Disconnected { peer, reason } => Self::Disconnected(*peer, reason.clone()),
+            Event::Message { peer, message } => {
+                Self::Message(*peer, message.as_message().as_bytes().to_vec())
+            }
+            Event::ConnectFailed { error } => panic!("a server does not connect: {error}"),
+        }
+    }
 }
 
 /// The game's data of one peer.
@@ -114,6 +159,15 @@ fn next(sent: &[u8], at: usize, config: &Config) -> Next {
     }
 }
 
+/// What a hello calls its game; nothing if it is not understood.
+fn introduction(hello: &Message<'_>) -> Option<String> {
+    let (game, version): (&str, &str) = (hello.get("game").ok()?, hello.get("version").ok()?);
+    hello.get::<usize>("max_frame").ok()?;
+    hello.get::<Option<bool>>("full").ok()?;
+    let wire = hello.get::<u32>("wire").ok()?;
+    Some(if wire == 1 { format!("{game} {version}").trim().to_owned() } else { String::new() })
+}
+
 /// The household that has this address.
 fn household(addr: SocketAddr) -> u16 {
     match addr.ip() {
@@ -131,8 +185,46 @@ pub(super) fn line(addr: SocketAddr) -> usize {
 }
 
 impl World {
-    fn next(&self, line: usize) -> Next {
-        next(&self.lines[line].sent, self.lines[line].at, &self.config)
+    /// What stands next in a line, and is for the game; the session's own words are passed over.
+    fn next(&mut self, line: usize) -> Next {
+        let line = &mut self.lines[line];
+        loop {
+            let next = next(&line.sent, line.at, &self.config);
+            let Next::Message { start, end } = next else { return next };
+            let mut index = Index::default();
+            let message = Message::read(&line.sent[start..end], &mut index, self.config.limits());
+            let Ok(message) = message else { panic!("a message that is none") };
+            match (message.action(), line.hexapod) {
+                ("$bye", true) => return Next::Goodbye,
+                (action, true) if action.starts_with('$') => {}
+                ("$hello", false) if !line.spoken => match introduction(&message) {
+                    None => return Next::Broken(ProtocolError::BadHello),
+                    Some(name) if name != format!("{GAME} {VERSION}") => return Next::Mismatch,
+                    Some(_) => line.hexapod = true,
+                },
+                _ => return next,
+            }
+            line.spoken = true;
+            line.untold += 1;
+            line.at = end;
+        }
+    }
+
+    /// Whether a line may be told what is only for hexapods.
+    pub(super) fn is_hexapod(&mut self, line: usize) -> bool {
+        self.next(line) == Next::Mismatch || self.lines[line].hexapod
+    }
+
+    fn keep(&mut self, told: Told) {
+        if self.queues {
+            self.events.push_back(told);
+        }
+    }
+
+    /// The line of a peer that has connected.
+    pub(super) fn line_of(&mut self, peer: PeerId) -> &mut Line {
+        let line = self.lines.iter_mut().find(|line| line.peer == Some(peer));
+        line.expect("a peer that has connected")
     }
 
     /// Any peer that there ever was, but the canary.
@@ -142,9 +234,16 @@ impl World {
     }
 
     /// Whether there is nothing more to be told of a line for now.
-    pub(super) fn is_settled(&self, line: &Line) -> bool {
-        let next = next(&line.sent, line.at, &self.config);
-        line.refused || line.left || (line.peer.is_some() && matches!(next, Next::Unfinished(_)))
+    pub(super) fn is_settled(&mut self, at: usize) -> bool {
+        let line = &self.lines[at];
+        line.refused
+            || line.left
+            || (line.peer.is_some() && matches!(self.next(at), Next::Unfinished(_)))
+    }
+
+    /// Whether both sets of handlers have been told the same.
+    pub(super) fn sets_agree(&self) -> bool {
+        self.lines.iter().all(|line| line.second == (line.peer.is_some(), line.left))
     }
 
     /// How many are here, in all and from a household.
@@ -159,6 +258,7 @@ impl World {
         assert!(self.peers.last().is_none_or(|last| *last < peer), "ids count up");
         self.peers.push(peer);
         self.opened += 1;
+        self.keep(Told::Connected(peer));
         let line = &mut self.lines[line];
         assert!(line.peer.is_none() && !line.refused, "connected twice");
         line.peer = Some(peer);
@@ -170,11 +270,13 @@ impl World {
     fn handle(&mut self, at: usize, peer: PeerId, payload: &[u8]) {
         let next = self.next(at);
         let Next::Message { start, end } = next else { panic!("handled where there is {next:?}") };
+        self.keep(Told::Message(peer, payload.to_vec()));
         let line = &mut self.lines[at];
         assert_eq!(payload, &line.sent[start..end], "the next message");
         assert_eq!(line.peer, Some(peer), "handled before on_connect");
         assert!(!line.left, "handled after on_disconnect");
         line.at = end;
+        line.spoken = true;
         line.heard += 1;
         line.heard_in_pump += 1;
         line.heard_at = Some(self.now);
@@ -215,6 +317,7 @@ impl World {
     /// A peer has left: its reason must be what it has done.
     fn left(&mut self, at: usize, peer: PeerId, reason: &DisconnectReason) {
         let next = self.next(at);
+        self.keep(Told::Disconnected(peer, reason.clone()));
         let (line, fits) = (&mut self.lines[at], matches!(next, Next::Unfinished(_)));
         assert_eq!(line.peer, Some(peer), "left without having come");
         assert!(!line.left, "left twice");
@@ -224,7 +327,9 @@ impl World {
         let well = at != CANARY || ours.contains(reason);
         assert!(well, "the canary is dead: {reason}");
         let fits = match reason {
-            DisconnectReason::Closed => line.ended && next == Next::Unfinished(0),
+            DisconnectReason::Closed => {
+                next == Next::Goodbye || (line.ended && next == Next::Unfinished(0))
+            }
             DisconnectReason::CutOff { bytes } => {
                 line.ended && next == Next::Unfinished(*bytes) && *bytes > 0
             }
@@ -235,13 +340,14 @@ impl World {
                 fits && next != Next::Unfinished(0) && silence > self.config.frame_timeout
             }
             DisconnectReason::Timeout(Timeout::Handshake) => false,
+            DisconnectReason::VersionMismatch { .. } => next == Next::Mismatch,
+            DisconnectReason::EndedByPeer(_) => next == Next::Goodbye,
+            // Either end may say so.
+            DisconnectReason::Kicked(_) => line.kicked || next == Next::Goodbye,
+            DisconnectReason::LocalClose => line.closed,
+            DisconnectReason::Shutdown => self.closing || next == Next::Goodbye,
             // These do not wait for what was sent to be handled.
             DisconnectReason::Timeout(Timeout::Idle)
-            | DisconnectReason::Kicked(_)
-            | DisconnectReason::LocalClose
-            | DisconnectReason::Shutdown
-            | DisconnectReason::VersionMismatch { .. }
-            | DisconnectReason::EndedByPeer(_)
             | DisconnectReason::SlowConsumer { .. }
             | DisconnectReason::Io(_) => true,
         };
@@ -259,6 +365,7 @@ pub(super) fn register(server: &mut Server<World, Player>) {
             ctx.data_mut().line = line;
             ctx.broadcast_except(peer, crate::msg!("joined", who: peer.number()));
             if line % 8 == 7 {
+                ctx.state.lines[line].closed = true;
                 ctx.close();
             }
         })
@@ -310,6 +417,7 @@ pub(super) fn register(server: &mut Server<World, Player>) {
         .on("kick", |ctx, msg| {
             let Some(id) = ctx.state.some_peer(msg.get("who")?) else { return Ok(()) };
             let was_here = ctx.peers().any(|peer| peer.id() == id);
+            ctx.state.line_of(id).kicked |= was_here;
             assert_eq!(ctx.kick(id, "as somebody wished"), was_here);
             assert!(ctx.peers().all(|peer| peer.id() != id), "who was kicked is gone");
             Ok(())
@@ -320,11 +428,32 @@ pub(super) fn register(server: &mut Server<World, Player>) {
             ctx.each_peer(|peer| peer.send(crate::msg!("all")));
             Ok(())
         })
-        .on("close", |ctx, _| ctx.close())
+        .on("close", |ctx, _| {
+            let line = ctx.data().line;
+            ctx.state.lines[line].closed = true;
+            ctx.close();
+        })
         .on("trip", |ctx, msg| -> Result<(), HandlerError> {
             heard(ctx, msg);
             resume_unwind(Box::new(Tripped))
         });
+
+    // A second set hears of coming and going as well, once each and after the first.
+    let mut second = Handlers::new();
+    second
+        .on_connect(|ctx: Ctx<'_, '_>| {
+            let peer = ctx.peer();
+            let line = ctx.state.line_of(peer);
+            assert_eq!(line.second, (false, false), "told twice");
+            line.second = (true, false);
+        })
+        .on_disconnect(|ctx, _| {
+            let peer = ctx.peer();
+            let line = ctx.state.line_of(peer);
+            assert!(line.left && line.second == (true, false), "told twice, or too early");
+            line.second = (true, true);
+        });
+    server.attach(second);
 }
 
 /// Takes down that a message was handled. It runs after the message's own handler, unless that one

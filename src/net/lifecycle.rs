@@ -149,7 +149,8 @@ impl<P: Default> Net<P> {
     /// Closes a connection that is one too many, and says so in the greeting.
     fn turn_away(&mut self, wire: Wire, addr: SocketAddr, limit: Limit) {
         self.fault(None, None, FaultCause::Refused { addr, limit });
-        self.say(wire, &self.greeting(true));
+        // Nobody is told whether it hears this: it is not a peer.
+        let _ = self.say(wire, &self.greeting(true));
         self.close_conn(wire, Close::Gracefully);
     }
 
@@ -233,9 +234,8 @@ impl<P: Default> Net<P> {
     /// Asks hexapods for a sign of life, and ends peers that have been silent for too long. A few
     /// looks a second are enough.
     pub(crate) fn judge(&mut self) {
-        let Config { heartbeat, idle_timeout, plain_idle_timeout, handshake_timeout, .. } =
-            self.config;
-        let shortest = heartbeat.min(idle_timeout).min(plain_idle_timeout).min(handshake_timeout);
+        let Config { plain_idle_timeout, handshake_timeout, .. } = self.config;
+        let shortest = self.config.beat().min(plain_idle_timeout).min(handshake_timeout);
         let period = (shortest / 16).min(JUDGING);
         if self.judged.is_some_and(|then| self.now.saturating_duration_since(then) < period) {
             return;

@@ -188,15 +188,16 @@ impl<P: Default> Net<P> {
     }
 
     /// Sends one of the library's own messages, past everything that waits for the connection, and
-    /// past the limit of what a game may send. That it cannot be sent is seen by its consequences.
-    pub(super) fn say(&mut self, wire: Wire, message: &Outgoing) {
+    /// past the limit of what a game may send.
+    pub(super) fn say(&mut self, wire: Wire, message: &Outgoing) -> Result<(), SendError> {
         let codec = self.links[wire.link as usize].dialect.codec();
         let mut scratch = std::mem::take(&mut self.encoded);
-        let canonical = message.to_bytes().ok();
-        if let Some(payload) = canonical.and_then(|it| codec.encode(it, &mut scratch).ok()) {
-            let _ = self.hand_over(wire, payload);
-        }
+        let outcome = message.to_bytes().map_err(SendError::from).and_then(|canonical| {
+            let payload = codec.encode(canonical, &mut scratch)?;
+            self.hand_over(wire, payload)
+        });
         self.encoded = scratch;
+        outcome
     }
 
     /// Sends what was kept, in the order in which it came.

@@ -26,6 +26,7 @@ use std::time::{Duration, Instant};
 use super::peers::Entry;
 use super::{Net, Phase};
 use crate::config::{Config, after};
+use crate::error::SendError;
 use crate::id::PeerId;
 use crate::message::{Encoder, IntoValue, Message, Outgoing, RESERVED, ValueError, ValueRef};
 use crate::quote::Plain;
@@ -192,17 +193,19 @@ impl<P: Default> Net<P> {
             if vitals.asked.is_none() && self.now >= vitals.next_ping {
                 vitals.pings += 1;
                 vitals.asked = Some(self.now);
-                vitals.next_ping = after(self.now, self.config.heartbeat);
+                vitals.next_ping = after(self.now, self.config.beat());
                 let ping = crate::msg!(PING, n: vitals.pings);
                 self.tell(PeerId(key), &ping);
             }
         }
     }
 
-    /// Says something to a peer that has a connection.
+    /// Says something to a peer that has a connection. A peer may ask as often as it likes, but it
+    /// has to read the answers.
     fn tell(&mut self, peer: PeerId, message: &Outgoing) {
-        if let Some(wire) = self.peers.get(peer.0).and_then(|entry| entry.wire) {
-            self.say(wire, message);
+        let Some(wire) = self.peers.get(peer.0).and_then(|entry| entry.wire) else { return };
+        if let Err(SendError::Full { queued, max }) = self.say(wire, message) {
+            self.cut_off(peer, DisconnectReason::SlowConsumer { queued, max });
         }
     }
 }

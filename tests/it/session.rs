@@ -57,7 +57,7 @@ impl Pair {
     }
 
     #[track_caller]
-    fn until(&mut self, done: impl Fn(&Self) -> bool) {
+    fn until(&mut self, mut done: impl FnMut(&Self) -> bool) {
         until(|| {
             self.now += Duration::from_millis(1);
             self.pump();
@@ -279,4 +279,30 @@ fn what_a_broken_hexapod_did_is_told_to_it() {
         let text = String::from_utf8_lossy(&bytes);
         assert!(text.contains("$bye") && text.contains("the byte c1 at byte 0"), "{text}");
     });
+}
+
+#[test]
+fn who_asks_for_ever_and_never_reads_the_answers_is_cut_off() {
+    let config = Config::new().max_outbound(70_000).max_frame_len(60_000);
+    let mut pair = Pair::in_memory(config, Config::new());
+    pair.until(|pair| pair.client.is_connected());
+    let mut stream = pair.network.stream(pair.addr);
+    let hello = msg!("$hello", wire: 1, game: "", version: "", max_frame: 100);
+    stream.say(&frame(hello.to_bytes().expect("good")));
+    let ping = frame(msg!("$ping", n: 7).to_bytes().expect("good")).repeat(1000);
+    pair.until(|pair| {
+        // Once it is cut off it cannot write any more.
+        let _ = stream.write_some(&ping);
+        pair.here.len() == 3
+    });
+    assert!(pair.here[2].starts_with("#2 down: too slow a reader"), "{:?}", pair.here);
+    assert!(pair.client.is_connected());
+}
+
+#[test]
+fn a_heartbeat_slower_than_the_timeout_kills_nobody() {
+    let config = Config::new().heartbeat(Duration::from_secs(600));
+    let mut pair = Pair::in_memory(config.clone(), config);
+    pair.pass(Duration::from_secs(300), Duration::from_millis(200));
+    assert_eq!((pair.here.len(), pair.there.len()), (1, 1), "{:?} {:?}", pair.here, pair.there);
 }
