@@ -9,6 +9,8 @@ use crate::dialect::Dialect;
 use crate::dispatch::{Handlers, SetId, registering};
 use crate::drive::{StopHandle, driving};
 use crate::endpoint::Endpoint;
+#[cfg(feature = "serde")]
+use crate::error::FaultCause;
 use crate::error::SendError;
 use crate::id::PeerId;
 use crate::message::Outgoing;
@@ -186,6 +188,15 @@ impl<S> Client<S> {
         match self.server {
             Some(server) => self.endpoint.net.send_to(server, &message),
             None => self.endpoint.net.not_connected(&message),
+        }
+    }
+
+    /// Sends a struct as a message to the server: see [`Outgoing::typed`].
+    #[cfg(feature = "serde")]
+    pub fn send_as(&mut self, action: &str, value: &(impl serde::Serialize + ?Sized)) {
+        match Outgoing::typed(action, value) {
+            Ok(message) => self.send(message),
+            Err(error) => self.endpoint.net.fault(None, Some(action), FaultCause::Send(error)),
         }
     }
 

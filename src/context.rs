@@ -114,6 +114,24 @@ impl<'a, S, P: Default> Context<'a, S, P> {
         self.net.send_each(ids, &message);
     }
 
+    /// Sends a struct as a message to the peer that the event is about: see [`Outgoing::typed`].
+    #[cfg(feature = "serde")]
+    pub fn send_as(&mut self, action: &str, value: &(impl serde::Serialize + ?Sized)) {
+        match Outgoing::typed(action, value) {
+            Ok(message) => self.send(message),
+            Err(error) => self.net.fault(Some(self.peer), Some(action), FaultCause::Send(error)),
+        }
+    }
+
+    /// Sends a struct as a message to every connected peer: see [`Outgoing::typed`].
+    #[cfg(feature = "serde")]
+    pub fn broadcast_as(&mut self, action: &str, value: &(impl serde::Serialize + ?Sized)) {
+        match Outgoing::typed(action, value) {
+            Ok(message) => self.broadcast(message),
+            Err(error) => self.net.fault(None, Some(action), FaultCause::Send(error)),
+        }
+    }
+
     /// Goes through the connected peers in the order in which they joined; each can be sent to.
     pub fn each_peer(&mut self, visit: impl FnMut(&mut PeerMut<'_, P>)) {
         self.net.each_peer(visit);

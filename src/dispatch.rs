@@ -217,6 +217,35 @@ macro_rules! registering {
                 self
             }
 
+            /// Registers the handler of an action whose fields are a struct: see
+            /// [`Message::typed`](crate::Message::typed). A message that does not fit is a fault of
+            /// the handler.
+            ///
+            /// # Panics
+            ///
+            /// As [`on`](Self::on).
+            #[cfg(feature = "serde")]
+            #[track_caller]
+            pub fn on_as<T, R>(
+                &mut self,
+                action: &str,
+                mut handler: impl FnMut(&mut $crate::context::Context<'_, S, $data>, T) -> R
+                + Send
+                + 'static,
+            ) -> &mut Self
+            where
+                T: serde::de::DeserializeOwned,
+                R: $crate::dispatch::Outcome,
+            {
+                let $this = &mut *self;
+                let typed = move |ctx: &mut $crate::context::Context<'_, S, $data>,
+                                  msg: &$crate::message::Message<'_>| {
+                    handler(ctx, msg.typed()?).into_result()
+                };
+                $set.insert(action, Box::new(typed));
+                self
+            }
+
             /// Registers who hears messages for whose action this set has no handler.
             pub fn on_unhandled<R: $crate::dispatch::Outcome>(
                 &mut self,

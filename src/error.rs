@@ -65,6 +65,12 @@ pub enum SendError {
     /// A value cannot be written at all.
     #[error(transparent)]
     NotEncodable(#[from] EncodeError),
+    /// A typed value cannot be the fields of a message (feature `serde`).
+    #[error("the value cannot be a message: {cause}")]
+    NotSerializable {
+        /// Why.
+        cause: String,
+    },
     /// The peer's dialect cannot express the message.
     #[error(transparent)]
     NotExpressible(#[from] CodecError),

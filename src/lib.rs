@@ -116,6 +116,8 @@ mod sender;
 mod server;
 mod slab;
 mod transport;
+#[cfg(feature = "serde")]
+mod typed;
 mod value;
 
 pub use client::Client;

@@ -9,6 +9,8 @@ use crate::dialect::Dialect;
 use crate::dispatch::{Handlers, SetId, registering};
 use crate::drive::{StopHandle, driving};
 use crate::endpoint::Endpoint;
+#[cfg(feature = "serde")]
+use crate::error::FaultCause;
 use crate::error::SendError;
 use crate::id::PeerId;
 use crate::message::Outgoing;
@@ -190,6 +192,15 @@ impl<S, P: Default> Server<S, P> {
     /// Sends a message to every connected peer.
     pub fn broadcast(&mut self, message: Outgoing) {
         self.endpoint.net.broadcast(None, &message);
+    }
+
+    /// Sends a struct as a message to every connected peer: see [`Outgoing::typed`].
+    #[cfg(feature = "serde")]
+    pub fn broadcast_as(&mut self, action: &str, value: &(impl serde::Serialize + ?Sized)) {
+        match Outgoing::typed(action, value) {
+            Ok(message) => self.broadcast(message),
+            Err(error) => self.endpoint.net.fault(None, Some(action), FaultCause::Send(error)),
+        }
     }
 
     /// Sends a message to every connected peer but one.

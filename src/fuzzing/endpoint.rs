@@ -22,7 +22,7 @@ use super::{Script, framed};
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::id::PeerId;
-use crate::message::{Index, Message};
+use crate::message::{Index, Message, ValueRef};
 use crate::server::Server;
 use crate::transport::{MemoryNetwork, MemoryStream};
 
@@ -122,6 +122,9 @@ struct Game {
     canary: Stranger,
     sung: u64,
     heard: u64,
+    /// What everybody was told between pumps, and how much of that the canary has heard.
+    news: usize,
+    news_heard: usize,
     strangers: [Option<Stranger>; STRANGERS],
 }
 
@@ -132,6 +135,10 @@ struct Stranger {
     received: Vec<u8>,
     /// How much of that was looked at.
     at: usize,
+    /// Whether it was asked for a sign of life: from there on it is known as a hexapod.
+    asked: bool,
+    /// Whether what was on its way to it is lost.
+    broken: bool,
 }
 
 impl Game {
@@ -195,6 +202,8 @@ impl Game {
             canary,
             sung,
             heard,
+            news: 0,
+            news_heard: 0,
             strangers,
         };
         game.pump();
@@ -303,7 +312,10 @@ impl Game {
     /// What a game does between pumps.
     fn outside(&mut self, how: usize, with: u8) {
         let Some(id) = self.world.some_peer(with.into()) else { return };
-        match how % 9 {
+        let how = how % 9;
+        // The canary is among those who are told.
+        self.news += usize::from(matches!(how, 1 | 4 | 5 | 6));
+        match how {
             0 => {
                 let was_here = self.server.peers().any(|peer| peer.id() == id);
                 self.world.line_of(id).kicked |= was_here;
@@ -380,6 +392,9 @@ impl Game {
             assert_eq!(Some(Told::from_queue(&event)), self.world.events.pop_front());
         }
         assert!(self.world.events.is_empty(), "not queued: {:?}", self.world.events);
+        // One more message, and whoever left because of it.
+        let most = self.queue + 2 + self.world.lines.len();
+        assert!(!self.world.queues || fetched <= most, "read on with a full queue");
         self.world.queues && fetched >= self.queue
     }
 
@@ -399,12 +414,13 @@ impl Game {
 
     /// The canary hears its own songs, each once and in order, among whatever else is said.
     fn hear(&mut self) {
-        let heard = &mut self.heard;
+        let (heard, news) = (&mut self.heard, &mut self.news_heard);
         self.canary.receive_each(&mut self.world, |message| {
             if message.action() == "echo" {
                 assert_eq!(message.get::<u64>("n").ok(), Some(*heard), "the canary's next song");
                 *heard += 1;
             }
+            *news += usize::from(message.action() == "news");
         });
     }
 
@@ -428,6 +444,10 @@ impl Game {
             pumps += 1;
             assert!(pumps <= most, "what was sent is not handled");
         }
+        for stranger in self.strangers.iter().flatten() {
+            let answered = stranger.at > 0 || stranger.broken;
+            assert!(answered || !self.world.lines[stranger.line].refused, "turned away in silence");
+        }
         // What is for the session is heard without a word: there is time for that.
         let untold = self.world.lines.iter().map(|line| line.untold).max();
         (0..untold.unwrap_or_default() * 2).for_each(|_| self.pump());
@@ -448,6 +468,7 @@ impl Game {
         assert!(strangers.all(|line| line.refused || line.left), "silent, and still here");
         (0..6).for_each(|_| self.pump());
         assert_eq!(self.heard, self.sung, "the canary is well");
+        assert_eq!(self.news_heard, self.news, "the canary has heard the news, each once");
 
         self.server.close();
         self.world.closing = true;
@@ -479,7 +500,7 @@ impl Stranger {
         world.lines.push(Line::default());
         let from = Ipv6Addr::new(0x2001, 0xdb8, 0, household, 0, 0, 0, line as u16);
         let stream = network.connect_from(IpAddr::V6(from), addr).expect("the server listens");
-        Self { line, stream, received: Vec::new(), at: 0 }
+        Self { line, stream, received: Vec::new(), at: 0, asked: false, broken: false }
     }
 
     /// Writes as much as there is room for; tells how much.
@@ -504,13 +525,15 @@ impl Stranger {
                 Err(error) => {
                     let kind = error.kind();
                     assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::ConnectionReset));
+                    self.broken |= kind == ErrorKind::ConnectionReset;
                     break;
                 }
             }
         }
         let is_hexapod = world.is_hexapod(self.line);
+        let line = &world.lines[self.line];
         let (mut index, config) = (Index::default(), &world.config);
-        let own = world.lines[self.line].peer.map(PeerId::number);
+        let own = line.peer.map(PeerId::number);
         while let Some((start, end)) = whole_frame(&self.received, self.at) {
             let payload = &self.received[start..end];
             // The limits are those of the game; the greeting is not the game's.
@@ -520,8 +543,15 @@ impl Stranger {
             let message = message.unwrap_or_else(|error| panic!("the server says {error:?}"));
             let control = message.action().starts_with('$');
             assert!(is_hexapod || !control, "a plain peer is told {}", message.action());
-            let fits = first || control || payload.len() <= config.max_frame_len;
+            let max = if self.asked { line.max_frame } else { usize::MAX };
+            let fits = first || control || payload.len() <= config.max_frame_len.min(max);
             assert!(fits, "the server says too much");
+            self.asked |= message.action() == "$ping";
+            if first {
+                let Some(ValueRef::Map(hexapod)) = message.field("hexapod") else { panic!() };
+                let full = hexapod.get("full").is_some();
+                assert_eq!((full, !full), (line.refused, line.peer.is_some()), "who is let in");
+            }
             if message.action() == "joined" {
                 assert_ne!(message.get::<u64>("who").ok(), own, "told to the one exception");
             }

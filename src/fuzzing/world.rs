@@ -56,6 +56,8 @@ pub(super) struct Line {
     /// Whether a message of it was heard, and whether that or a later one has made it a hexapod.
     spoken: bool,
     hexapod: bool,
+    /// The longest payload that a hexapod accepts.
+    pub(super) max_frame: usize,
     /// How many of its words are for the session: nobody is told when they are heard.
     pub(super) untold: usize,
     /// Whether it was sent away, and closed from within.
@@ -159,13 +161,15 @@ fn next(sent: &[u8], at: usize, config: &Config) -> Next {
     }
 }
 
-/// What a hello calls its game; nothing if it is not understood.
-fn introduction(hello: &Message<'_>) -> Option<String> {
+/// What a hello calls its game, and the longest payload that it accepts; nothing if it is not
+/// understood.
+fn introduction(hello: &Message<'_>) -> Option<(String, usize)> {
     let (game, version): (&str, &str) = (hello.get("game").ok()?, hello.get("version").ok()?);
-    hello.get::<usize>("max_frame").ok()?;
+    let max_frame = hello.get("max_frame").ok()?;
     hello.get::<Option<bool>>("full").ok()?;
     let wire = hello.get::<u32>("wire").ok()?;
-    Some(if wire == 1 { format!("{game} {version}").trim().to_owned() } else { String::new() })
+    let name = if wire == 1 { format!("{game} {version}") } else { String::new() };
+    Some((name.trim().to_owned(), max_frame))
 }
 
 /// The household that has this address.
@@ -199,8 +203,13 @@ impl World {
                 (action, true) if action.starts_with('$') => {}
                 ("$hello", false) if !line.spoken => match introduction(&message) {
                     None => return Next::Broken(ProtocolError::BadHello),
-                    Some(name) if name != format!("{GAME} {VERSION}") => return Next::Mismatch,
-                    Some(_) => line.hexapod = true,
+                    Some((name, _)) if name != format!("{GAME} {VERSION}") => {
+                        return Next::Mismatch;
+                    }
+                    Some((_, max_frame)) => {
+                        line.hexapod = true;
+                        line.max_frame = max_frame;
+                    }
                 },
                 _ => return next,
             }

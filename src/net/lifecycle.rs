@@ -197,9 +197,13 @@ impl<P: Default> Net<P> {
         self.finish(peer, Change::Down(reason), Some(Close::Gracefully));
     }
 
+    /// The single door: who has gone through it is `Leaving`, and does not go through it again.
     fn finish(&mut self, peer: PeerId, change: Change, how: Option<Close>) {
         let Some(entry) = self.peers.get_mut(peer.0) else { return };
         let phase = std::mem::replace(&mut entry.phase, Phase::Leaving);
+        if matches!(phase, Phase::Leaving) {
+            return;
+        }
         let (wire, addr) = (entry.wire.take(), entry.addr);
         if let (Some(wire), Some(how)) = (wire, how) {
             self.close_conn(wire, how);

@@ -167,16 +167,18 @@ impl<P: Default> Net<P> {
 
     /// Says goodbye to a hexapod, if the reason is one that its end would not see by itself.
     pub(super) fn say_goodbye(&mut self, peer: PeerId, reason: &DisconnectReason) {
-        if self.peers.get(peer.0).is_none_or(|entry| entry.vitals.is_none()) {
+        let Some(Entry { vitals: Some(_), wire: Some(wire), .. }) = self.peers.get(peer.0) else {
             return;
-        }
+        };
+        let wire = *wire;
         let (code, text) = match reason {
             DisconnectReason::Kicked(text) => ("kicked", text.chars().take(500).collect()),
             DisconnectReason::Shutdown => ("shutdown", String::new()),
             DisconnectReason::LocalClose => ("closed", String::new()),
             other => ("ended", other.to_string()),
         };
-        self.tell(peer, &crate::msg!(BYE, code: code, text: text));
+        // If there is no room for it, the end has to speak for itself.
+        let _ = self.say(wire, &crate::msg!(BYE, code: code, text: text));
     }
 
     /// Asks hexapods for a sign of life where it is time.

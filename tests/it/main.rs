@@ -13,4 +13,6 @@ mod sending;
 mod session;
 mod simulation;
 mod tidy;
+#[cfg(feature = "serde")]
+mod typed;
 mod wire;

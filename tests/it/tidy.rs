@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 10] = [
     &["codec", "frame", "message"],
     &["dialect", "inbox", "reason"],
     &["error", "event", "transport"],
-    &["net", "sender"],
+    &["net", "sender", "typed"],
     &["context"],
     &["dispatch", "report"],
     &["drive", "endpoint"],
