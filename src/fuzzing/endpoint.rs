@@ -182,6 +182,7 @@ impl Game {
             closed: 0,
             messages: 0,
             trips_on_leaving: limits & 0x80 != 0,
+            lost: false,
             closing: false,
             queues: queue > 0,
             events: VecDeque::new(),
@@ -445,7 +446,7 @@ impl Game {
             assert!(pumps <= most, "what was sent is not handled");
         }
         for stranger in self.strangers.iter().flatten() {
-            let answered = stranger.at > 0 || stranger.broken;
+            let answered = stranger.at > 0 || stranger.broken || self.world.lost;
             assert!(answered || !self.world.lines[stranger.line].refused, "turned away in silence");
         }
         // What is for the session is heard without a word: there is time for that.

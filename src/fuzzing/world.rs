@@ -98,6 +98,8 @@ pub(super) struct World {
     pub(super) closed: u64,
     pub(super) messages: u64,
     pub(super) trips_on_leaving: bool,
+    /// Whether the server has told that something was not delivered.
+    pub(super) lost: bool,
     /// Whether the server was told to shut down.
     pub(super) closing: bool,
     /// Whether there is a queue of events, and what is to be found there.
@@ -319,6 +321,10 @@ impl World {
                 line.refused = true;
             }
             (FaultCause::NotAMessage(_) | FaultCause::Refused { .. }, _) => panic!("{fault}"),
+            (FaultCause::Undelivered { bytes }, _) => {
+                assert!(*bytes > 0);
+                self.lost = true;
+            }
             _ => {}
         }
     }
