@@ -21,8 +21,9 @@ use std::time::{Duration, Instant};
 ///
 /// **Memory in the worst case.** Hostile peers can make a server hold, beside what the game itself
 /// keeps, at most `max_peers` × (`max_frame_len` + 64 KiB + `max_outbound`) bytes. The first part
-/// needs bytes that a peer has really sent, the last needs a game that talks to a peer that does
-/// not read. 256 peers that do their worst against the defaults: 1.3 GiB.
+/// needs bytes that a peer has really sent; the last needs a peer that does not read what the game
+/// sends it, or what it has asked for itself. 256 peers that do their worst against the defaults:
+/// 1.3 GiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -99,8 +100,9 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How long a peer may be silent that answers heartbeats. Default: 20 s.
     ///
-    /// It finds links that are dead without having been closed. Time in which nobody pumped for
-    /// more than 5 s is not held against anybody.
+    /// It finds links that are dead without having been closed. After a pause, more than 5 s
+    /// without a pump, the count begins anew. Where a full queue of events keeps peers from being
+    /// read, it counts until they were.
     pub idle_timeout: Duration,
     /// How long a peer may be silent that never said whether it can answer a heartbeat.
     /// Default: 4 h.

@@ -59,9 +59,7 @@ macro_rules! driving {
                 now: std::time::Instant,
                 state: &mut S,
             ) -> $crate::net::Activity {
-                while let Some(letter) = self.endpoint.next_letter() {
-                    self.post(letter);
-                }
+                self.post_letters();
                 self.endpoint.pump_at(now, state)
             }
 
@@ -126,9 +124,11 @@ macro_rules! driving {
                 self.endpoint.sender()
             }
 
-            /// How long at most until there is something to be done for the sake of time: a
-            /// heartbeat to be sent, a silent peer to be judged, a connection to be given up.
-            /// `None` if nothing will be. Who sleeps between pumps loses nothing by sleeping less.
+            /// How long after the last pump there is something to be done for the sake of time: a
+            /// heartbeat to be sent, a silent peer or a late frame to be judged, a closing
+            /// connection to be given up, an event to be told. `None` if nothing will be. What
+            /// comes from outside, a connection that was asked for included, is not foreseen: who
+            /// sleeps between pumps sleeps no longer than that may wait.
             pub fn next_timeout(&self) -> Option<std::time::Duration> {
                 self.endpoint.net.next_timeout()
             }
@@ -155,7 +155,19 @@ macro_rules! driving {
             /// delivered, by the pumps that follow; the handlers of `on_disconnect`, or of
             /// `on_connect_failed`, run in the next one.
             pub fn close(&mut self) {
+                self.post_letters();
                 self.endpoint.net.close_all(&$reason);
+            }
+
+            /// Sends what other threads have handed in; not more than waited at once, for they may
+            /// go on handing in.
+            fn post_letters(&mut self) {
+                for _ in 0..self.endpoint.net.config.max_letters.max(1) {
+                    match self.endpoint.next_letter() {
+                        Some(letter) => self.post(letter),
+                        None => break,
+                    }
+                }
             }
 
             /// Whether there is no connection, nor anything left to deliver.
@@ -167,13 +179,17 @@ macro_rules! driving {
             /// whether all was delivered; what was not went to `on_error` too.
             pub fn shutdown(mut self, state: &mut S, within: std::time::Duration) -> bool {
                 let deadline = $crate::config::after(std::time::Instant::now(), within);
+                let lost = self.endpoint.net.undelivered;
                 self.close();
                 loop {
                     self.pump(state);
                     if self.is_closed() {
-                        return true;
+                        return self.endpoint.net.undelivered == lost;
                     }
                     if std::time::Instant::now() >= deadline {
+                        // One more pump tells what is given up.
+                        self.endpoint.net.abandon();
+                        self.pump(state);
                         return false;
                     }
                     std::thread::sleep($crate::drive::STEP);

@@ -66,8 +66,9 @@ impl<S, P: Default> Endpoint<S, P> {
     }
 
     pub(crate) fn detach(&mut self, id: SetId) -> Option<Handlers<S, P>> {
-        let at = self.sets.iter().skip(1).position(|(set, _)| *set == id)?;
-        Some(self.sets.remove(at + 1).1)
+        let at = self.sets.iter().position(|(set, _)| *set == id).filter(|at| *at > 0)?;
+        self.net.forget_set(at);
+        Some(self.sets.remove(at).1)
     }
 
     /// Begins to keep events; what waits already stays.
@@ -109,17 +110,16 @@ impl<S, P: Default> Endpoint<S, P> {
             self.tell(state);
             if self.queue.as_ref().is_some_and(Queue::is_full) {
                 // The rest waits where it is, in the sockets too: that is what holds peers back.
-                return self.net.end();
+                break self.net.beat();
             }
             match self.net.poll(&mut self.inbox) {
                 Polled::Payload(peer) => self.deliver(peer, state),
                 Polled::Event => {}
-                Polled::Done => break,
+                Polled::Done => break self.net.judge(),
             }
         }
-        self.net.judge();
         self.tell(state);
-        self.net.end()
+        self.net.end(&mut self.inbox)
     }
 
     /// Runs the handlers of one message.

@@ -28,7 +28,8 @@ pub enum DisconnectReason {
     },
     /// This side closed the connection.
     LocalClose,
-    /// The server sent the peer away, with these words. Both ends are given the same.
+    /// The server sent the peer away, with these words. Both ends are given them; of very long ones
+    /// the other end gets the first 500 characters.
     Kicked(String),
     /// The server was shut down.
     Shutdown,
@@ -39,8 +40,9 @@ pub enum DisconnectReason {
         /// Game and version of the peer.
         theirs: String,
     },
-    /// The peer ended the connection for this reason of its own: it took this side for too slow,
-    /// silent or broken.
+    /// The peer ended the connection and said why: it found this side silent, or a message broken.
+    /// There is not always a way to say so; then it is [`Closed`](Self::Closed) or
+    /// [`Io`](Self::Io).
     EndedByPeer(String),
     /// The peer did not read fast enough, and too much was waiting to be sent to it.
     SlowConsumer {

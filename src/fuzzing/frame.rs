@@ -21,7 +21,7 @@ use crate::frame::{FrameError, Framing, Input, LengthPrefix};
 use crate::inbox::Inbox;
 use crate::msgpack::DecodeError;
 use crate::reason::{DisconnectReason, ProtocolError};
-use crate::transport::{Arrival, Close, Conn, Incoming, Pipe, Source, Streams, Transport};
+use crate::transport::{Arrival, Close, Conn, Incoming, Pipe, Source, Streams, Transport, Whose};
 
 /// After so many steps without progress a pipe gives or takes one byte.
 const DULL: usize = 12;
@@ -353,7 +353,7 @@ impl Bench {
         };
         let share = self.config.messages_per_pump;
         self.link(conn).payload(&payload, share);
-        if self.echo && self.streams.send(now, conn, &payload).is_ok() {
+        if self.echo && self.streams.send(now, conn, &payload, Whose::Game).is_ok() {
             let most = self.config.max_frame_len + 16;
             let link = self.link(conn);
             link.accepted.extend(framed(&payload));
@@ -366,7 +366,7 @@ impl Bench {
         if self.closes && self.link(conn).seen == CLOSES_AFTER {
             self.link(conn).closed = Some(DisconnectReason::LocalClose);
             self.link(conn).pipe.line().closing = true;
-            self.streams.close(now, conn, Close::Gracefully);
+            self.streams.close(conn, Close::Gracefully);
         }
     }
 

@@ -66,6 +66,16 @@ impl<P: Default> Net<P> {
         self.events.front_mut()
     }
 
+    /// The set of handlers at this position is there no more.
+    pub(crate) fn forget_set(&mut self, at: usize) {
+        for event in &mut self.events {
+            // The queue of events counts as the first that is told.
+            if event.told > at + 1 {
+                event.told -= 1;
+            }
+        }
+    }
+
     /// Forgets the first lifecycle event, and with it a peer that has left.
     pub(crate) fn event_done(&mut self) {
         if let Some(event) = self.events.pop_front() {
@@ -151,7 +161,7 @@ impl<P: Default> Net<P> {
         self.fault(None, None, FaultCause::Refused { addr, limit });
         // Nobody is told whether it hears this: it is not a peer.
         let _ = self.say(wire, &self.greeting(true));
-        self.close_conn(wire, Close::Gracefully);
+        self.close_conn(wire, Close::Refused);
     }
 
     pub(super) fn up(&mut self, peer: PeerId) {
@@ -235,12 +245,13 @@ impl<P: Default> Net<P> {
         self.events.push_back(Lifecycle::new(peer, change));
     }
 
-    /// Asks hexapods for a sign of life, and ends peers that have been silent for too long. A few
-    /// looks a second are enough.
+    /// Ends a round, in which everybody was listened to: asks hexapods for a sign of life, and ends
+    /// peers that have been silent for too long. A few looks a second are enough.
     pub(crate) fn judge(&mut self) {
-        let Config { plain_idle_timeout, handshake_timeout, .. } = self.config;
-        let shortest = self.config.beat().min(plain_idle_timeout).min(handshake_timeout);
-        let period = (shortest / 16).min(JUDGING);
+        // Since the round began, everybody was listened to at some time; what came after may not
+        // have been heard.
+        let listened = self.round.take().unwrap_or(self.now);
+        let period = self.judging();
         if self.judged.is_some_and(|then| self.now.saturating_duration_since(then) < period) {
             return;
         }
@@ -250,7 +261,7 @@ impl<P: Default> Net<P> {
             .iter()
             .filter_map(|(key, entry)| {
                 let (deadline, timeout) = self.deadline(entry)?;
-                (self.now > deadline).then_some((PeerId(key), timeout))
+                (listened > deadline).then_some((PeerId(key), timeout))
             })
             .collect();
         for (peer, timeout) in late {
@@ -262,13 +273,17 @@ impl<P: Default> Net<P> {
     /// Until when a peer has to be heard, and what it is late for then.
     fn deadline(&self, entry: &Entry<P>) -> Option<(Instant, Timeout)> {
         let Config { idle_timeout, plain_idle_timeout, handshake_timeout, .. } = self.config;
+        // A long message on its way is a sign of life too.
+        let transport = |wire: Wire| self.links[wire.link as usize].transport.as_ref();
+        let bytes = entry.wire.and_then(|wire| transport(wire)?.heard(wire.conn));
+        let heard = bytes.map_or(entry.heard, |bytes| bytes.max(entry.heard));
         Some(match (&entry.phase, &entry.vitals) {
             (Phase::Up, Some(_)) => {
                 // Who could not be heard because nobody pumped gets another chance.
-                let since = self.resumed.map_or(entry.heard, |then| then.max(entry.heard));
+                let since = self.resumed.map_or(heard, |then| then.max(heard));
                 (after(since, idle_timeout), Timeout::Idle)
             }
-            (Phase::Up, None) => (after(entry.heard, plain_idle_timeout), Timeout::Idle),
+            (Phase::Up, None) => (after(heard, plain_idle_timeout), Timeout::Idle),
             (Phase::Greeting { .. }, _) => {
                 (after(entry.heard, handshake_timeout), Timeout::Handshake)
             }
@@ -278,12 +293,29 @@ impl<P: Default> Net<P> {
 
     /// How long until something is due, counted from the last pump.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        let due = self.peers.iter().filter_map(|(_, entry)| {
-            let deadline = self.deadline(entry).map(|(deadline, _)| deadline);
-            let ping = entry.vitals.as_ref().and_then(|vitals| vitals.next_question());
+        if !self.events.is_empty() || !self.faults.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let silence = self.peers.iter().filter_map(|(_, entry)| {
+            // Exactly as long as allowed is not too long.
+            let late = |(deadline, _)| after(deadline, Duration::from_nanos(1));
+            let deadline = self.deadline(entry).map(late);
+            let ping = entry.vitals.as_ref().map(|vitals| vitals.next_ping());
             deadline.into_iter().chain(ping).min()
         });
-        due.min().map(|due| due.saturating_duration_since(self.now))
+        // Silence is judged a few times a second only.
+        let looked = self.judged.map(|then| after(then, self.judging()));
+        let silence = silence.min().map(|due| looked.map_or(due, |looked| looked.max(due)));
+        let transports = self.links.iter().filter_map(|link| link.transport.as_ref());
+        let due = transports.filter_map(|transport| transport.next_deadline()).chain(silence).min();
+        due.map(|due| due.saturating_duration_since(self.now))
+    }
+
+    /// How often silence is judged.
+    fn judging(&self) -> Duration {
+        let Config { plain_idle_timeout, handshake_timeout, .. } = self.config;
+        let shortest = self.config.beat().min(plain_idle_timeout).min(handshake_timeout);
+        (shortest / 16).min(JUDGING)
     }
 
     /// Ends a peer for bytes that are no message. A hexapod is told, for it has a bug to be found.

@@ -28,6 +28,7 @@ use crate::dialect::Dialect;
 use crate::error::{Fault, FaultCause};
 use crate::id::PeerId;
 use crate::inbox::Inbox;
+use crate::ring::Pool;
 use crate::slab::Slab;
 use crate::transport::{Close, Conn, Incoming, Transport};
 
@@ -54,11 +55,16 @@ pub(crate) struct Net<P> {
     faults: VecDeque<Fault>,
     more_faults: u64,
     activity: Activity,
+    /// Bytes that were sent and could not be delivered, in all.
+    pub(crate) undelivered: u64,
     /// When silent peers were last looked for.
     judged: Option<Instant>,
     /// The last pump, and the first one after the last pause.
     pumped: Option<Instant>,
     resumed: Option<Instant>,
+    /// When the round that is going on began, in which every peer is listened to once. A full queue
+    /// of events, or a panic, makes it take more than one pump.
+    round: Option<Instant>,
     /// A payload in a dialect's own codec.
     encoded: Vec<u8>,
 }
@@ -123,9 +129,11 @@ impl<P: Default> Net<P> {
             faults: VecDeque::new(),
             more_faults: 0,
             activity: Activity::default(),
+            undelivered: 0,
             judged: None,
             pumped: None,
             resumed: None,
+            round: None,
             encoded: Vec::new(),
         }
     }
@@ -180,6 +188,7 @@ impl<P: Default> Net<P> {
 
     pub(crate) fn begin(&mut self, now: Instant) {
         self.now = now;
+        self.round.get_or_insert(now);
         let last = self.pumped.replace(now);
         if last.is_some_and(|last| now.saturating_duration_since(last) > PAUSE) {
             self.resumed = Some(now);
@@ -215,6 +224,7 @@ impl<P: Default> Net<P> {
                 }
                 Incoming::Undelivered { conn, bytes } => {
                     let peer = self.owners(at, conn);
+                    self.undelivered += bytes as u64;
                     self.fault(peer, None, FaultCause::Undelivered { bytes });
                 }
                 Incoming::Trouble { error } => {
@@ -231,18 +241,31 @@ impl<P: Default> Net<P> {
     }
 
     /// Ends a pump: writes what was sent, counts, forgets transports that are done.
-    pub(crate) fn end(&mut self) -> Activity {
+    pub(crate) fn end(&mut self, inbox: &mut Inbox) -> Activity {
         self.flush();
-        for link in &mut self.links {
+        for (at, link) in self.links.iter_mut().enumerate() {
             let Some(transport) = &mut link.transport else { continue };
             let traffic = transport.take_traffic();
             self.activity.bytes_read += traffic.read;
             self.activity.bytes_written += traffic.written;
             if transport.is_done() {
                 link.transport = None;
+                // A pump that was cut short may have left this transport's bytes in the inbox.
+                if at == self.turn {
+                    inbox.clear(&mut Pool::new(0));
+                }
             }
         }
         std::mem::take(&mut self.activity)
+    }
+
+    /// Gives up what is still to be delivered on connections that are closing.
+    pub(crate) fn abandon(&mut self) {
+        for link in &mut self.links {
+            if let Some(transport) = &mut link.transport {
+                transport.abandon();
+            }
+        }
     }
 
     pub(crate) fn flush(&mut self) {
@@ -286,7 +309,7 @@ impl<P: Default> Net<P> {
 
     fn close_conn(&mut self, wire: Wire, how: Close) {
         if let Some(transport) = &mut self.links[wire.link as usize].transport {
-            transport.close(self.now, wire.conn, how);
+            transport.close(wire.conn, how);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::error::{FaultCause, SendError};
 use crate::id::PeerId;
 use crate::message::{Outgoing, RESERVED};
 use crate::reason::DisconnectReason;
-use crate::transport::Full;
+use crate::transport::{Full, Whose};
 
 /// What was sent before the connection was up: canonical messages, each behind its length.
 #[derive(Debug, Default)]
@@ -175,26 +175,26 @@ impl<P: Default> Net<P> {
         if payload.len() > accepted {
             return Err(SendError::TooLong { len: payload.len(), max: accepted });
         }
-        self.hand_over(wire, payload)
+        self.hand_over(wire, payload, Whose::Game)
     }
 
     /// Hands a payload to a transport.
-    fn hand_over(&mut self, wire: Wire, payload: &[u8]) -> Result<(), SendError> {
+    fn hand_over(&mut self, wire: Wire, payload: &[u8], whose: Whose) -> Result<(), SendError> {
         let transport = self.links[wire.link as usize].transport.as_mut();
         let transport = transport.ok_or(SendError::NotConnected)?;
         transport
-            .send(self.now, wire.conn, payload)
+            .send(self.now, wire.conn, payload, whose)
             .map_err(|Full { queued, max }| SendError::Full { queued, max })
     }
 
     /// Sends one of the library's own messages, past everything that waits for the connection, and
-    /// past the limit of what a game may send.
+    /// a little past the limits of what a game may send.
     pub(super) fn say(&mut self, wire: Wire, message: &Outgoing) -> Result<(), SendError> {
         let codec = self.links[wire.link as usize].dialect.codec();
         let mut scratch = std::mem::take(&mut self.encoded);
         let outcome = message.to_bytes().map_err(SendError::from).and_then(|canonical| {
             let payload = codec.encode(canonical, &mut scratch)?;
-            self.hand_over(wire, payload)
+            self.hand_over(wire, payload, Whose::Own)
         });
         self.encoded = scratch;
         outcome
@@ -219,8 +219,21 @@ impl<P: Default> Net<P> {
             Err(SendError::Full { queued, max }) if self.is_up(to) => {
                 self.cut_off(to, DisconnectReason::SlowConsumer { queued, max });
             }
-            Err(error) => self.send_fault(Some(to), message, error),
+            Err(error) => {
+                if !self.is_told_already(to, &error) {
+                    self.send_fault(Some(to), message, error);
+                }
+            }
         }
+    }
+
+    /// Whether it was told in this pump already that a message is too long for this peer. Who takes
+    /// next to nothing makes a fault of every broadcast, and must not hide the others.
+    fn is_told_already(&mut self, to: PeerId, error: &SendError) -> bool {
+        let SendError::TooLong { max, .. } = error else { return false };
+        let entry = self.peers.get_mut(to.0);
+        let Some(vitals) = entry.and_then(|entry| entry.vitals.as_mut()) else { return false };
+        *max == vitals.max_frame && vitals.told_too_long.replace(self.now) == Some(self.now)
     }
 
     /// There is nobody to send this to.

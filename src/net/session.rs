@@ -55,11 +55,15 @@ pub(crate) enum Verdict {
 pub(super) struct Vitals {
     /// The longest payload that the peer accepts.
     pub(super) max_frame: usize,
+    /// The pump in which it was last told that a message is too long for this peer.
+    pub(super) told_too_long: Option<Instant>,
     /// When it is to be asked for a sign of life.
     next_ping: Instant,
-    /// The number of the last ping, and when it was sent if it is not answered yet.
+    /// The number of the last ping.
     pings: u64,
-    asked: Option<Instant>,
+    /// The ping whose answer is being waited for, and when it was sent. Others may follow it, as
+    /// signs of life to the peer, but are not measured.
+    asked: Option<(u64, Instant)>,
     pub(super) round_trip: Option<RoundTrip>,
 }
 
@@ -112,7 +116,12 @@ impl<'m> Introduction<'m> {
         })
     }
 
-    /// What is compared: the game and its version, or the wire's version where that differs.
+    /// Whether the two ends can play together.
+    fn matches(&self, other: &Introduction<'_>) -> bool {
+        (self.wire, self.game, self.version) == (other.wire, other.game, other.version)
+    }
+
+    /// For people: the game and its version, or the wire's version where that differs.
     fn name(&self) -> String {
         if self.wire != WIRE {
             return format!("hexapod's wire {}", self.wire);
@@ -138,12 +147,19 @@ impl IntoValue for Introduction<'_> {
 impl Vitals {
     fn new(max_frame: usize, now: Instant) -> Self {
         // The first question comes at once: who shows a round-trip time need not wait for it.
-        Self { max_frame, next_ping: now, pings: 0, asked: None, round_trip: None }
+        Self {
+            max_frame,
+            told_too_long: None,
+            next_ping: now,
+            pings: 0,
+            asked: None,
+            round_trip: None,
+        }
     }
 
-    /// When the peer is to be asked next, unless an answer is awaited.
-    pub(super) fn next_question(&self) -> Option<Instant> {
-        self.asked.is_none().then_some(self.next_ping)
+    /// When the peer is to be asked next.
+    pub(super) fn next_ping(&self) -> Instant {
+        self.next_ping
     }
 }
 
@@ -151,7 +167,8 @@ impl Vitals {
 impl<P: Default> Net<P> {
     /// Says the first words to a new peer of a server.
     pub(super) fn greet(&mut self, peer: PeerId) {
-        self.tell(peer, &self.greeting(false));
+        // The first words on a new connection find room.
+        let _ = self.tell(peer, &self.greeting(false));
     }
 
     /// The first words of a server, and for one who is turned away also the last.
@@ -182,7 +199,7 @@ impl<P: Default> Net<P> {
     }
 
     /// Asks hexapods for a sign of life where it is time.
-    pub(super) fn beat(&mut self) {
+    pub(crate) fn beat(&mut self) {
         let mut next = self.peers.first();
         while let Some(key) = next {
             next = self.peers.next(key);
@@ -191,24 +208,27 @@ impl<P: Default> Net<P> {
             else {
                 continue;
             };
-            // One question at a time: a peer that is late gets no heap of them.
-            if vitals.asked.is_none() && self.now >= vitals.next_ping {
-                vitals.pings += 1;
-                vitals.asked = Some(self.now);
-                vitals.next_ping = after(self.now, self.config.beat());
-                let ping = crate::msg!(PING, n: vitals.pings);
-                self.tell(PeerId(key), &ping);
+            if self.now < vitals.next_ping {
+                continue;
+            }
+            vitals.next_ping = after(self.now, self.config.beat());
+            let n = vitals.pings + 1;
+            // Where there is no room for it, the peer has enough to read as a sign of life.
+            if self.tell(PeerId(key), &crate::msg!(PING, n: n)).is_err() {
+                continue;
+            }
+            let now = self.now;
+            if let Some(vitals) = self.peers.get_mut(key).and_then(|entry| entry.vitals.as_mut()) {
+                vitals.pings = n;
+                vitals.asked.get_or_insert((n, now));
             }
         }
     }
 
-    /// Says something to a peer that has a connection. A peer may ask as often as it likes, but it
-    /// has to read the answers.
-    fn tell(&mut self, peer: PeerId, message: &Outgoing) {
-        let Some(wire) = self.peers.get(peer.0).and_then(|entry| entry.wire) else { return };
-        if let Err(SendError::Full { queued, max }) = self.say(wire, message) {
-            self.cut_off(peer, DisconnectReason::SlowConsumer { queued, max });
-        }
+    /// Says something to a peer that has a connection.
+    fn tell(&mut self, peer: PeerId, message: &Outgoing) -> Result<(), SendError> {
+        let wire = self.peers.get(peer.0).and_then(|entry| entry.wire);
+        self.say(wire.ok_or(SendError::NotConnected)?, message)
     }
 }
 
@@ -274,11 +294,12 @@ impl<P: Default> Net<P> {
         if server.full {
             return self.fail_gracefully(peer, ConnectError::ServerFull { target });
         }
-        let (ours, theirs) = (self.introduction().name(), server.name());
         self.introduce(peer, server.max_frame);
-        if ours != theirs {
-            return self
-                .fail_gracefully(peer, ConnectError::VersionMismatch { target, ours, theirs });
+        let own = self.introduction();
+        if !own.matches(&server) {
+            let (ours, theirs) = (own.name(), server.name());
+            let error = ConnectError::VersionMismatch { target, ours, theirs };
+            return self.fail_gracefully(peer, error);
         }
         self.greeted(peer);
     }
@@ -291,7 +312,8 @@ impl<P: Default> Net<P> {
         if let Some(entry) = self.peers.get_mut(peer.0) {
             entry.vitals = Some(Box::new(Vitals::new(max_frame, now)));
         }
-        self.tell(peer, &hello);
+        // The first words on a new connection find room.
+        let _ = self.tell(peer, &hello);
     }
 
     /// A client's connection is up.
@@ -308,12 +330,13 @@ impl<P: Default> Net<P> {
         let Ok(client) = Introduction::read(|key| message.field(key)) else {
             return self.malformed(peer, ProtocolError::BadHello);
         };
-        let (ours, theirs) = (self.introduction().name(), client.name());
         let now = self.now;
         if let Some(entry) = self.peers.get_mut(peer.0) {
             entry.vitals = Some(Box::new(Vitals::new(client.max_frame, now)));
         }
-        if ours != theirs {
+        let own = self.introduction();
+        if !own.matches(&client) {
+            let (ours, theirs) = (own.name(), client.name());
             self.close(peer, DisconnectReason::VersionMismatch { ours, theirs });
         }
     }
@@ -323,25 +346,32 @@ impl<P: Default> Net<P> {
         match message.action() {
             PING => {
                 if let Ok(n) = message.get::<u64>("n") {
-                    self.tell(peer, &crate::msg!(PONG, n: n));
+                    // A peer may ask as often as it likes, but it has to read the answers.
+                    if let Err(SendError::Full { queued, max }) =
+                        self.tell(peer, &crate::msg!(PONG, n: n))
+                    {
+                        self.cut_off(peer, DisconnectReason::SlowConsumer { queued, max });
+                    }
                 }
             }
             PONG => {
                 let now = self.now;
                 let entry = self.peers.get_mut(peer.0);
                 let Some(vitals) = entry.and_then(|entry| entry.vitals.as_mut()) else { return };
-                if message.get::<u64>("n").ok() == Some(vitals.pings) {
-                    if let Some(asked) = vitals.asked.take() {
-                        let trip = now.saturating_duration_since(asked);
-                        vitals.round_trip = Some(RoundTrip::after(vitals.round_trip, trip));
-                    }
+                let Some((n, asked)) = vitals.asked else { return };
+                if message.get::<u64>("n").ok() == Some(n) {
+                    vitals.asked = None;
+                    let trip = now.saturating_duration_since(asked);
+                    vitals.round_trip = Some(RoundTrip::after(vitals.round_trip, trip));
                 }
             }
             BYE => {
                 let text = message.get::<&str>("text").unwrap_or_default();
+                // Only a server kicks and shuts down: no client puts words in the game's mouth.
+                let of_server = self.peers.get(peer.0).is_some_and(|it| it.target.is_some());
                 let reason = match message.get::<&str>("code") {
-                    Ok("kicked") => DisconnectReason::Kicked(text.to_owned()),
-                    Ok("shutdown") => DisconnectReason::Shutdown,
+                    Ok("kicked") if of_server => DisconnectReason::Kicked(text.to_owned()),
+                    Ok("shutdown") if of_server => DisconnectReason::Shutdown,
                     Ok("closed") => DisconnectReason::Closed,
                     _ => DisconnectReason::EndedByPeer(Plain(text).to_string()),
                 };

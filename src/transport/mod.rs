@@ -57,8 +57,19 @@ pub(crate) enum Close {
     /// the writing half, read until the far end has closed too, and only then close. Otherwise
     /// unread bytes would make the system destroy what is still on its way.
     Gracefully,
+    /// As gracefully, for one who was never let in. It does not crowd out the ends of peers.
+    Refused,
     /// At once.
     Now,
+}
+
+/// Whose a payload is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// The game's.
+    Game,
+    /// The library's own: there is some room for it where the game has none left.
+    Own,
 }
 
 /// Too much is waiting to be sent.
@@ -75,10 +86,19 @@ pub(crate) trait Transport: fmt::Debug + Send {
     fn poll(&mut self, now: Instant, inbox: &mut Inbox) -> Option<Incoming>;
 
     /// Queues a payload; it is written by the next `flush`.
-    fn send(&mut self, now: Instant, conn: Conn, payload: &[u8]) -> Result<(), Full>;
+    fn send(&mut self, now: Instant, conn: Conn, payload: &[u8], whose: Whose) -> Result<(), Full>;
+
+    /// When bytes last came from a connection, be it that they were no whole payload.
+    fn heard(&self, conn: Conn) -> Option<Instant>;
+
+    /// When something is due for the sake of time: a late frame, an end that takes too long.
+    fn next_deadline(&self) -> Option<Instant>;
+
+    /// Gives up what is still being closed. What was not delivered is told by `poll`.
+    fn abandon(&mut self);
 
     /// Ends a connection. Nothing more is told of it, but `Undelivered`.
-    fn close(&mut self, now: Instant, conn: Conn, how: Close);
+    fn close(&mut self, conn: Conn, how: Close);
 
     /// Writes what is queued, and brings graceful ends forward.
     fn flush(&mut self, now: Instant);

@@ -138,6 +138,9 @@ setters! {
     reset_every: Duration,
 }
 
+/// No wait is drawn longer than this: a year.
+const LONG: Duration = Duration::from_secs(365 * 24 * 3600);
+
 /// What all connections of a simulator share.
 #[derive(Debug)]
 struct Control {
@@ -223,7 +226,7 @@ impl Random {
 
     /// When something comes next that comes this often on average; never for zero.
     fn arrival(&mut self, now: Instant, every: Duration) -> Option<Instant> {
-        let wait = every.mul_f64(-(1.0 - self.fraction()).ln());
+        let wait = every.min(LONG).mul_f64(-(1.0 - self.fraction()).ln());
         (!every.is_zero()).then(|| after(now, wait))
     }
 }
@@ -253,7 +256,8 @@ impl Flight {
             due = self.free.map_or(now, |free| free.max(now)) + time;
             self.free = Some(due);
         }
-        due += weather.latency + weather.jitter.mul_f64(random.fraction());
+        let jitter = weather.jitter.min(LONG).mul_f64(random.fraction());
+        due = after(due, weather.latency.min(LONG) + jitter);
         let due = self.last_due.map_or(due, |last| last.max(due));
         self.last_due = Some(due);
         self.bytes += bytes.len();
@@ -286,14 +290,19 @@ pub(crate) struct SimulatedPipe<P: Pipe> {
     random: Random,
     outbound: Flight,
     inbound: Flight,
-    /// How the pipe itself has ended.
-    error: Option<ErrorKind>,
+    /// How reading, and how writing, has ended.
+    read_error: Option<ErrorKind>,
+    write_error: Option<ErrorKind>,
     is_shut: bool,
+    /// The last time that is known.
+    now: Option<Instant>,
     stalled_until: Option<Instant>,
     next_stall: Option<Instant>,
     next_reset: Option<Instant>,
     /// The conditions for which the next stall and reset were drawn.
     drawn_for: Option<Conditions>,
+    /// It was reset: what is on its way is lost, in both directions.
+    reset: bool,
     resets: u64,
     half_closes: u64,
 }
@@ -307,12 +316,15 @@ impl<P: Pipe> SimulatedPipe<P> {
             random: Random(control.seed.next()),
             outbound: Flight::default(),
             inbound: Flight::default(),
-            error: None,
+            read_error: None,
+            write_error: None,
             is_shut: false,
+            now: None,
             stalled_until: None,
             next_stall: None,
             next_reset: None,
             drawn_for: None,
+            reset: false,
             resets: control.resets,
             half_closes: control.half_closes,
         }
@@ -328,11 +340,12 @@ impl<P: Pipe> SimulatedPipe<P> {
             self.next_stall = self.random.arrival(now, weather.stall_every);
             self.next_reset = self.random.arrival(now, weather.reset_every);
         }
+        self.now = Some(now);
         if self.resets < resets || self.next_reset.is_some_and(|then| then <= now) {
-            self.error = Some(ErrorKind::ConnectionReset);
+            self.reset = true;
         }
-        if let Some(error) = self.error {
-            return Err(error.into());
+        if self.reset {
+            return Err(ErrorKind::ConnectionReset.into());
         }
         if std::mem::replace(&mut self.half_closes, half_closes) < half_closes {
             self.outbound.ended = true;
@@ -344,48 +357,47 @@ impl<P: Pipe> SimulatedPipe<P> {
         if unplugged || self.stalled_until.is_some_and(|until| now < until) {
             return Ok(None);
         }
-        self.deliver(now)?;
+        self.deliver(now);
         Ok(Some(weather))
     }
 
     /// Hands over to the pipe what is due.
-    fn deliver(&mut self, now: Instant) -> io::Result<()> {
+    fn deliver(&mut self, now: Instant) {
         while let Some(bytes) = self.outbound.landed(now) {
             match self.pipe.write(now, (bytes, &[])) {
                 Ok(0) => break,
                 Ok(count) => self.outbound.unload(count),
                 Err(error) => match error.kind() {
                     ErrorKind::WouldBlock | ErrorKind::Interrupted => break,
+                    // Reading goes on: what the far end has said before may still come.
                     kind => {
-                        self.error = Some(kind);
-                        return Err(error);
+                        self.write_error = Some(kind);
+                        self.outbound = Flight { ended: true, ..Flight::default() };
                     }
                 },
             }
         }
         if self.outbound.ended && self.outbound.pieces.is_empty() && !self.is_shut {
             self.is_shut = true;
-            self.pipe.shut_down_writing(now)?;
+            // It fails where the far end is gone already, and then reading finds out.
+            let _ = self.pipe.shut_down_writing(now);
         }
-        Ok(())
     }
 
     /// Takes from the pipe what has come.
     fn collect(&mut self, now: Instant, weather: &Conditions) {
         let mut buffer = [0; 4096];
-        while self.inbound.room() > 0 {
+        while self.inbound.room() > 0 && self.read_error.is_none() {
             let room = self.inbound.room().min(buffer.len());
             match self.pipe.read(now, &mut buffer[..room]) {
                 Ok(0) => self.inbound.ended = true,
                 Ok(count) => {
                     self.inbound.take_off(now, &buffer[..count], weather, &mut self.random);
                 }
-                Err(error) => {
-                    if !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) {
-                        self.error = Some(error.kind());
-                    }
-                    return;
-                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock | ErrorKind::Interrupted => return,
+                    kind => self.read_error = Some(kind),
+                },
             }
         }
     }
@@ -403,26 +415,30 @@ impl<P: Pipe> Pipe for SimulatedPipe<P> {
     fn read(&mut self, now: Instant, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(weather) = self.advance(now)? else { return Err(ErrorKind::WouldBlock.into()) };
         self.collect(now, &weather);
-        let landed = self.inbound.landed(now).map_or(0, |bytes| bytes.len());
-        if landed == 0 {
-            return match self.inbound.ended && self.inbound.pieces.is_empty() {
-                true => Ok(0),
-                false => Err(ErrorKind::WouldBlock.into()),
-            };
+        let most = self.piece(&weather, buffer.len());
+        let mut read = 0;
+        while let Some(bytes) = self.inbound.landed(now) {
+            let count = bytes.len().min(most - read);
+            if count == 0 {
+                break;
+            }
+            buffer[read..read + count].copy_from_slice(&bytes[..count]);
+            self.inbound.unload(count);
+            read += count;
         }
-        let count = self.piece(&weather, landed.min(buffer.len()));
-        if let Some(bytes) = self.inbound.landed(now) {
-            buffer[..count].copy_from_slice(&bytes[..count]);
+        match (read, self.inbound.pieces.is_empty(), self.read_error) {
+            (0, true, Some(error)) => Err(error.into()),
+            (0, true, None) if self.inbound.ended => Ok(0),
+            (0, ..) => Err(ErrorKind::WouldBlock.into()),
+            _ => Ok(read),
         }
-        self.inbound.unload(count);
-        Ok(count)
     }
 
     fn write(&mut self, now: Instant, (first, second): (&[u8], &[u8])) -> io::Result<usize> {
         // While nothing moves, what is written still finds room, as in a socket's buffer.
         let weather = self.advance(now)?.unwrap_or_else(|| self.simulator.conditions());
         if self.outbound.ended {
-            return Err(ErrorKind::BrokenPipe.into());
+            return Err(self.write_error.unwrap_or(ErrorKind::BrokenPipe).into());
         }
         let bytes = if first.is_empty() { second } else { first };
         let len = bytes.len().min(self.outbound.room());
@@ -438,6 +454,19 @@ impl<P: Pipe> Pipe for SimulatedPipe<P> {
     fn shut_down_writing(&mut self, now: Instant) -> io::Result<()> {
         self.outbound.ended = true;
         self.advance(now).map(drop)
+    }
+}
+
+impl<P: Pipe> Drop for SimulatedPipe<P> {
+    /// A system goes on delivering what a program has written before it closed. Here nobody is left
+    /// to wait for it, so it arrives at once; after a reset it does not arrive at all.
+    fn drop(&mut self) {
+        let Some(now) = self.now.filter(|_| !self.reset) else { return };
+        for (due, _) in &mut self.outbound.pieces {
+            *due = now;
+        }
+        self.outbound.ended = true;
+        self.deliver(now);
     }
 }
 

@@ -133,7 +133,12 @@ fn next_timeout_tells_what_is_due() {
     let (mut server, addr) = network.server::<(), ()>(Config::new());
     let _plain = network.stream(addr);
     server.pump_at(now, &mut ());
-    assert_eq!(server.next_timeout(), Some(Config::new().plain_idle_timeout));
+    let timeout = Config::new().plain_idle_timeout;
+    assert_eq!(server.next_timeout(), Some(timeout + Duration::from_nanos(1)));
+    // Who pumps when it is time, and only then, gets there.
+    now += timeout + Duration::from_nanos(1);
+    server.pump_at(now, &mut ());
+    assert_eq!(server.peers().count(), 0);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod alloc;
 mod bounds;
 mod driving;
 mod examples;
+mod found;
 mod harness;
 mod hostile;
 mod lifecycle;

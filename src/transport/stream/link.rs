@@ -35,9 +35,14 @@ pub(super) enum State {
     Ended(Option<ErrorKind>),
     /// Nobody listens any more; what was sent is still delivered.
     Closing {
-        deadline: Instant,
+        /// Counted from the first look at it.
+        deadline: Option<Instant>,
+        /// The writing half is shut down.
         shut: bool,
+        /// The far end is through.
         ended: bool,
+        /// It was never let in, so nobody cares for what it was not told.
+        refused: bool,
     },
 }
 
@@ -82,7 +87,8 @@ impl<P: Pipe> Link<P> {
 
     /// Writes once what a link has to say; tells how much the system took.
     pub(super) fn write(&mut self, now: Instant, pool: &mut Pool) -> usize {
-        if self.outbound.is_empty() {
+        let is_lost = matches!(self.state, State::Broken(_) | State::Ended(Some(_)));
+        if self.outbound.is_empty() || is_lost {
             return 0;
         }
         for _ in 0..RETRIES {
@@ -97,7 +103,7 @@ impl<P: Pipe> Link<P> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return 0,
                 Err(error) => {
-                    self.fail(now, error.kind(), pool);
+                    self.fail(now, error.kind());
                     return 0;
                 }
             }
@@ -106,17 +112,15 @@ impl<P: Pipe> Link<P> {
     }
 
     /// Writing has failed: what is unsent stays so.
-    fn fail(&mut self, now: Instant, error: ErrorKind, pool: &mut Pool) {
+    fn fail(&mut self, now: Instant, error: ErrorKind) {
         self.state = match self.state {
             // What has been received is still read; the end, and its reason, follow from there.
             State::Open | State::Broken(_) => State::Broken(error),
             State::Ended(_) => State::Ended(Some(error)),
             // Nobody hears of this link's end any more, so what is left has to be told.
-            State::Closing { .. } => {
-                self.state = State::Closing { deadline: now, shut: true, ended: true };
-                return;
+            State::Closing { refused, .. } => {
+                State::Closing { deadline: Some(now), shut: true, ended: true, refused }
             }
         };
-        self.outbound.release(pool);
     }
 }

@@ -20,7 +20,7 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{Arrival, Close, Conn, Full, Incoming, Pipe, Source, Traffic, Transport};
+use super::{Arrival, Close, Conn, Full, Incoming, Pipe, Source, Traffic, Transport, Whose};
 use crate::config::{Config, QUIET_AFTER, SPARE_RINGS, after};
 use crate::frame::Framing;
 use crate::inbox::Inbox;
@@ -30,6 +30,12 @@ use crate::slab::Slab;
 
 use clock::Clock;
 use link::{Link, State};
+
+/// How much more than the game the library may have waiting for a link: heartbeats, goodbyes.
+const OWN_ROOM: usize = 2048;
+
+/// How many links may be closing that were never let in.
+const REFUSED: usize = 32;
 
 /// How many reads of a closing link are thrown away in one pump, and how long each may be.
 const DRAINED_READS: usize = 16;
@@ -44,8 +50,9 @@ pub(crate) struct Streams<S: Source> {
     pool: Pool,
     /// Links that are open and have bytes to write.
     unsent: Vec<Conn>,
-    /// Links that are being closed gracefully.
+    /// Links that are being closed gracefully, and those of them that were never let in.
     closing: Vec<Conn>,
+    refused: Vec<Conn>,
     /// What `flush` has to tell.
     events: VecDeque<Incoming>,
     stage: Stage,
@@ -85,6 +92,7 @@ impl<S: Source> Streams<S> {
             pool: Pool::new(SPARE_RINGS),
             unsent: Vec::new(),
             closing: Vec::new(),
+            refused: Vec::new(),
             events: VecDeque::new(),
             stage: Stage::Between,
             turn: None,
@@ -167,7 +175,7 @@ impl<S: Source> Streams<S> {
                     (None, bytes) => DisconnectReason::CutOff { bytes },
                 };
                 inbox.clear(&mut self.pool);
-                return self.end_after_flush(now, conn, reason);
+                return self.end_after_flush(conn, reason);
             }
             if !unfinished || turn.dry || turn.bytes == 0 {
                 link.inbound = inbox.stow(&mut self.pool);
@@ -213,38 +221,39 @@ impl<S: Source> Streams<S> {
     }
 
     /// Ends a link whose far end is through, but delivers what it was sent.
-    fn end_after_flush(
-        &mut self,
-        now: Instant,
-        conn: Conn,
-        reason: DisconnectReason,
-    ) -> Option<Incoming> {
+    fn end_after_flush(&mut self, conn: Conn, reason: DisconnectReason) -> Option<Incoming> {
         let orderly = matches!(reason, DisconnectReason::Closed | DisconnectReason::CutOff { .. });
         if orderly && self.links.get(conn).is_some_and(|link| !link.outbound.is_empty()) {
-            self.begin_closing(now, conn, true);
+            self.begin_closing(conn, true, false);
         } else {
             self.drop_link(conn);
         }
         Some(Incoming::Closed { conn, reason })
     }
 
-    fn begin_closing(&mut self, now: Instant, conn: Conn, ended: bool) {
-        // Closing links take descriptors too: no more of them than of peers.
-        if self.closing.len() >= self.config.max_peers.max(1) {
-            let oldest = self.closing.remove(0);
+    fn begin_closing(&mut self, conn: Conn, ended: bool, refused: bool) {
+        let Some(link) = self.links.get_mut(conn) else { return };
+        link.inbound.release(&mut self.pool);
+        link.state = State::Closing { deadline: None, shut: false, ended, refused };
+        // Closing links take descriptors too: no more of them than of peers. Strangers have a list
+        // of their own, so that they cannot crowd out the ends of those who were here.
+        let (list, max) = match refused {
+            true => (&mut self.refused, REFUSED),
+            false => (&mut self.closing, self.config.max_peers.max(1)),
+        };
+        list.push(conn);
+        if list.len() > max {
+            let oldest = list.remove(0);
             self.give_up(oldest);
-        }
-        if let Some(link) = self.links.get_mut(conn) {
-            link.inbound.release(&mut self.pool);
-            let deadline = after(now, self.config.flush_timeout);
-            link.state = State::Closing { deadline, shut: false, ended };
-            self.closing.push(conn);
         }
     }
 
     /// Drops a closing link whether or not all was delivered.
     fn give_up(&mut self, conn: Conn) {
-        let bytes = self.links.get(conn).map_or(0, |link| link.outbound.len());
+        let bytes = match self.links.get(conn) {
+            Some(Link { state: State::Closing { refused: true, .. }, .. }) | None => 0,
+            Some(link) => link.outbound.len(),
+        };
         if bytes > 0 {
             self.events.push_back(Incoming::Undelivered { conn, bytes });
         }
@@ -263,7 +272,9 @@ impl<S: Source> Streams<S> {
         let Some(link) = self.links.get_mut(conn) else { return false };
         self.traffic.written += link.write(now, &mut self.pool) as u64;
         let flushed = link.outbound.is_empty();
-        let State::Closing { deadline, shut, ended } = &mut link.state else { return false };
+        let State::Closing { deadline, shut, ended, .. } = &mut link.state else { return false };
+        // Whoever closes between two pumps may not know what time it is: it counts from here.
+        let deadline = *deadline.get_or_insert(after(now, self.config.flush_timeout));
         if flushed && !*shut {
             *shut = true;
             // It fails where the far end is gone already, which is just as well.
@@ -282,7 +293,7 @@ impl<S: Source> Streams<S> {
                 Err(_) => *ended = true,
             }
         }
-        let over = (*ended && flushed) || now >= *deadline;
+        let over = (*ended && flushed) || now >= deadline;
         if over {
             self.give_up(conn);
         }
@@ -336,7 +347,7 @@ impl<S: Source> Transport for Streams<S> {
         }
     }
 
-    fn send(&mut self, now: Instant, conn: Conn, payload: &[u8]) -> Result<(), Full> {
+    fn send(&mut self, now: Instant, conn: Conn, payload: &[u8], whose: Whose) -> Result<(), Full> {
         let Some(link) = self.links.get_mut(conn) else { return Ok(()) };
         match link.state {
             State::Open | State::Ended(None) => {}
@@ -345,7 +356,10 @@ impl<S: Source> Transport for Streams<S> {
         }
         let (header, trailer) = (self.framing.header(payload.len()), self.framing.trailer());
         let len = header.as_bytes().len() + payload.len() + trailer.len();
-        let max = self.config.outbound();
+        let max = match whose {
+            Whose::Game => self.config.outbound(),
+            Whose::Own => self.config.outbound().saturating_add(OWN_ROOM),
+        };
         if link.outbound.len() + len > max {
             // A burst is not a slow reader: what the system takes now does not count.
             self.traffic.written += link.write(now, &mut self.pool) as u64;
@@ -363,16 +377,16 @@ impl<S: Source> Transport for Streams<S> {
         Ok(())
     }
 
-    fn close(&mut self, now: Instant, conn: Conn, how: Close) {
+    fn close(&mut self, conn: Conn, how: Close) {
         match how {
             Close::Now => self.drop_link(conn),
-            Close::Gracefully => {
+            Close::Gracefully | Close::Refused => {
                 let ended = match self.links.get(conn).map(|link| &link.state) {
                     None | Some(State::Closing { .. }) => return,
                     Some(State::Open) => false,
                     Some(State::Broken(_) | State::Ended(_)) => true,
                 };
-                self.begin_closing(now, conn, ended);
+                self.begin_closing(conn, ended, how == Close::Refused);
             }
         }
     }
@@ -391,6 +405,31 @@ impl<S: Source> Transport for Streams<S> {
         let mut closing = mem::take(&mut self.closing);
         closing.retain(|conn| self.close_further(now, *conn));
         self.closing = closing;
+        let mut refused = mem::take(&mut self.refused);
+        refused.retain(|conn| self.close_further(now, *conn));
+        self.refused = refused;
+    }
+
+    fn heard(&self, conn: Conn) -> Option<Instant> {
+        self.links.get(conn).map(|link| link.active)
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let due = self.links.iter().filter_map(|(_, link)| match link.state {
+            State::Closing { deadline, .. } => deadline.or(self.clock.last),
+            _ => {
+                let since = link.frame_since?.max(self.clock.resumed.unwrap_or(link.frame_since?));
+                Some(after(since, self.config.frame_timeout))
+            }
+        });
+        due.min()
+    }
+
+    fn abandon(&mut self) {
+        let refused = mem::take(&mut self.refused);
+        for conn in mem::take(&mut self.closing).into_iter().chain(refused) {
+            self.give_up(conn);
+        }
     }
 
     fn stop(&mut self) {

@@ -183,7 +183,7 @@ fn every_kind_of_error_ends_at_most_this_link() {
         bench.pipe.0.lock().unwrap().writes.push_back(Err(kind.into()));
         assert_eq!(bench.pump(), ["open"]);
         let conn = bench.conn();
-        bench.streams.send(bench.now, conn, b"x").unwrap();
+        bench.streams.send(bench.now, conn, b"x", Whose::Game).unwrap();
         bench.reads(Err(ErrorKind::WouldBlock.into()));
         bench.pump();
         // What had been received before is handled, then the link ends.
@@ -219,7 +219,7 @@ fn one_write_for_everything_that_was_sent_and_none_when_idle() {
     bench.pump();
     let conn = bench.conn();
     for len in [1, 2, 3] {
-        bench.streams.send(bench.now, conn, &vec![7; len]).unwrap();
+        bench.streams.send(bench.now, conn, &vec![7; len], Whose::Game).unwrap();
     }
     bench.pump();
     bench.pump();
@@ -235,7 +235,7 @@ fn partial_writes_at_every_offset_deliver_the_same_bytes() {
         let conn = bench.conn();
         bench.pipe.0.lock().unwrap().writes = (0..50).map(|_| Ok(step)).collect();
         for len in [1, 2, 3, 11] {
-            bench.streams.send(bench.now, conn, &vec![7; len]).unwrap();
+            bench.streams.send(bench.now, conn, &vec![7; len], Whose::Game).unwrap();
             bench.streams.flush(bench.now);
         }
         (0..40).for_each(|_| bench.streams.flush(bench.now));
@@ -249,8 +249,8 @@ fn a_graceful_end_writes_shuts_down_and_drains() {
     bench.pump();
     let conn = bench.conn();
     bench.pipe.0.lock().unwrap().writes.extend([Ok(2), Err(ErrorKind::WouldBlock.into())]);
-    bench.streams.send(bench.now, conn, b"bye").unwrap();
-    bench.streams.close(bench.now, conn, Close::Gracefully);
+    bench.streams.send(bench.now, conn, b"bye", Whose::Game).unwrap();
+    bench.streams.close(conn, Close::Gracefully);
     bench.streams.flush(bench.now);
     bench.streams.flush(bench.now);
     assert!(!bench.pipe.0.lock().unwrap().shut, "not before all is written");
@@ -275,8 +275,9 @@ fn a_graceful_end_has_a_deadline_and_says_what_was_lost() {
     let conn = bench.conn();
     bench.pipe.0.lock().unwrap().writes =
         (0..9).map(|_| Err(ErrorKind::WouldBlock.into())).collect();
-    bench.streams.send(bench.now, conn, b"bye").unwrap();
-    bench.streams.close(bench.now, conn, Close::Gracefully);
+    bench.streams.send(bench.now, conn, b"bye", Whose::Game).unwrap();
+    bench.streams.close(conn, Close::Gracefully);
+    bench.streams.flush(bench.now);
     bench.now += Config::new().flush_timeout - Duration::from_millis(1);
     assert_eq!(bench.pump(), [""; 0]);
     bench.now += Duration::from_millis(1);
@@ -291,8 +292,8 @@ fn a_graceful_end_that_cannot_write_says_what_was_lost() {
     bench.pump();
     let conn = bench.conn();
     bench.pipe.0.lock().unwrap().writes.extend([Ok(3), Err(ErrorKind::BrokenPipe.into())]);
-    bench.streams.send(bench.now, conn, b"bye").unwrap();
-    bench.streams.close(bench.now, conn, Close::Gracefully);
+    bench.streams.send(bench.now, conn, b"bye", Whose::Game).unwrap();
+    bench.streams.close(conn, Close::Gracefully);
     bench.streams.flush(bench.now);
     bench.streams.flush(bench.now);
     let seen = bench.pump();
@@ -306,12 +307,12 @@ fn a_burst_beyond_the_bound_is_written_at_once_and_listed_once() {
     bench.pump();
     let conn = bench.conn();
     for _ in 0..10 {
-        bench.streams.send(bench.now, conn, &[7; 100]).unwrap();
+        bench.streams.send(bench.now, conn, &[7; 100], Whose::Game).unwrap();
         assert_eq!(bench.streams.unsent.len(), 1);
     }
     // The system takes nothing more: now it is a slow reader.
     bench.pipe.0.lock().unwrap().writes.push_back(Err(ErrorKind::WouldBlock.into()));
-    let full = bench.streams.send(bench.now, conn, &[7; 100]).unwrap_err();
+    let full = bench.streams.send(bench.now, conn, &[7; 100], Whose::Game).unwrap_err();
     assert_eq!((full.queued, full.max), (104, 116));
 }
 
