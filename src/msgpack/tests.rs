@@ -72,6 +72,12 @@ fn the_budget_is_for_the_whole_payload() {
     }
     assert_eq!(check(&bytes), Err(DecodeError::TooManyElements { max: 1000 }));
     assert_eq!(check(&[0x92, 0x90, 0xa0]), Ok((3, 2)));
+    // To the last one: two arrays, the nils in the inner one, and a nil behind it.
+    let of = |nils: u16| {
+        [&[0x92, 0xdc][..], &nils.to_be_bytes(), &vec![0xc0; usize::from(nils)], &[0xc0]].concat()
+    };
+    assert_eq!(check(&of(997)), Ok((1000, 2)));
+    assert_eq!(check(&of(998)), Err(DecodeError::TooManyElements { max: 1000 }));
 }
 
 #[test]
