@@ -12,10 +12,10 @@ use thiserror::Error;
 use crate::codec::CodecError;
 use crate::id::PeerId;
 use crate::message::{EncodeError, MessageError};
-use crate::quote::Quoted;
+use crate::quote::{Quoted, debug_like_display};
 
 /// Why a message was not sent.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SendError {
     /// There is no connection: not yet asked for, or over; or the peer's id finds nobody.
@@ -261,3 +261,5 @@ impl fmt::Debug for FaultCause {
         }
     }
 }
+
+debug_like_display!(SendError);

@@ -60,6 +60,18 @@ impl fmt::Debug for Quoted<'_> {
     }
 }
 
+/// An error that gets out of `main` is shown by its `Debug`: so that reads like its `Display`.
+macro_rules! debug_like_display {
+    ($($error:ident),*) => {
+        $(impl std::fmt::Debug for $error {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                std::fmt::Display::fmt(self, f)
+            }
+        })*
+    };
+}
+pub(crate) use debug_like_display;
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::frame::FrameError;
 use crate::msgpack::DecodeError;
-use crate::quote::{Plain, Quoted};
+use crate::quote::{Plain, Quoted, debug_like_display};
 
 /// Why a peer is gone.
 ///
@@ -60,7 +60,7 @@ pub enum DisconnectReason {
 }
 
 /// Which rule of the wire a peer has broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
     /// The bytes are no frame.
@@ -117,12 +117,6 @@ impl fmt::Display for DisconnectReason {
             Self::Timeout(Timeout::Idle) => f.write_str("silent for too long"),
             Self::Io(kind) => write!(f, "{kind}"),
         }
-    }
-}
-
-impl fmt::Debug for DisconnectReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
     }
 }
 
@@ -197,8 +191,4 @@ pub enum ConnectError {
     Cancelled,
 }
 
-impl fmt::Debug for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_like_display!(ProtocolError, ConnectError, DisconnectReason);

@@ -17,9 +17,10 @@ pub(crate) use messagepack::MessagePack;
 
 use crate::config::Limits;
 use crate::msgpack::DecodeError;
+use crate::quote::debug_like_display;
 
 /// A message that a dialect cannot express.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, PartialEq, Eq, Error)]
 #[error("{codec} cannot express this message: {cause}")]
 pub struct CodecError {
     /// The codec's name.
@@ -48,3 +49,5 @@ pub(crate) trait Codec: fmt::Debug + Sync {
         scratch: &'b mut Vec<u8>,
     ) -> Result<&'b [u8], CodecError>;
 }
+
+debug_like_display!(CodecError);

@@ -25,10 +25,12 @@ use std::ops::Range;
 
 use thiserror::Error;
 
+use crate::quote::debug_like_display;
+
 pub(crate) use length_prefix::LengthPrefix;
 
 /// Why bytes cannot be the start of a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FrameError {
     /// The frame is longer than allowed.
@@ -127,3 +129,5 @@ pub(crate) trait Framing: fmt::Debug + Sync {
     /// What comes after every payload.
     fn trailer(&self) -> &'static [u8];
 }
+
+debug_like_display!(FrameError);

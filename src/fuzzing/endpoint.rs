@@ -241,9 +241,6 @@ impl Game {
             }
             6 => self.pump_within_reason(1),
             7 => self.pump_within_reason(how + 1),
-            // Before a pump that goes on where the last one was no time passes: whoever was read
-            // before is not read again before silence is judged.
-            8 if self.tripped => {}
             8 => match how {
                 15 => {
                     self.now -= Duration::from_millis(700);
@@ -456,10 +453,8 @@ impl Game {
         self.now = self.now.max(self.latest);
         let mut seconds = 0;
         for _ in 0..400 {
-            if !self.tripped {
-                self.now += Duration::from_secs(1);
-                seconds += 1;
-            }
+            self.now += Duration::from_secs(1);
+            seconds += usize::from(!self.tripped);
             self.pump();
             if seconds == 12 && !self.tripped {
                 break;

@@ -357,10 +357,9 @@ impl World {
             DisconnectReason::Timeout(Timeout::Handshake) => false,
             DisconnectReason::VersionMismatch { .. } => next == Next::Mismatch,
             DisconnectReason::EndedByPeer(_) => next == Next::Goodbye,
-            // Either end may say so.
-            DisconnectReason::Kicked(_) => line.kicked || next == Next::Goodbye,
+            DisconnectReason::Kicked(_) => line.kicked,
             DisconnectReason::LocalClose => line.closed,
-            DisconnectReason::Shutdown => self.closing || next == Next::Goodbye,
+            DisconnectReason::Shutdown => self.closing,
             // These do not wait for what was sent to be handled.
             DisconnectReason::Timeout(Timeout::Idle)
             | DisconnectReason::SlowConsumer { .. }

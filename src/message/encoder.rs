@@ -9,10 +9,11 @@ use thiserror::Error;
 use super::IntoValue;
 use crate::config::DEEPEST;
 use crate::msgpack::{self, NotExpressible};
+use crate::quote::debug_like_display;
 use crate::value::Timestamp;
 
 /// Why a message cannot be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum EncodeError {
     /// An integer beyond 64 bits.
@@ -318,3 +319,5 @@ impl MapEncoder<'_> {
 fn too_long(NotExpressible: NotExpressible) -> EncodeError {
     EncodeError::TooLong
 }
+
+debug_like_display!(EncodeError);

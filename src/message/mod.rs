@@ -36,6 +36,7 @@ pub use value_ref::{ArrayRef, MapRef, ValueRef};
 
 use crate::config::Limits;
 use crate::msgpack::DecodeError;
+use crate::quote::debug_like_display;
 use crate::value::Value;
 
 /// The key under which a message has its action.
@@ -64,7 +65,7 @@ pub struct Message<'m> {
 }
 
 /// Why a well-formed value is not a message. It hurts nobody: the value is reported and left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum MessageError {
     /// The value is not a map.
@@ -194,6 +195,8 @@ impl fmt::Debug for Message<'_> {
         write!(f, "Message {self}")
     }
 }
+
+debug_like_display!(MessageError);
 
 #[cfg(test)]
 mod tests {

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::ValueRef;
-use crate::quote::Quoted;
+use crate::quote::{Quoted, debug_like_display};
 
 /// A value is missing, has another type than wanted, or does not fit.
 ///
@@ -109,10 +109,6 @@ impl fmt::Display for ValueError {
     }
 }
 
-impl fmt::Debug for ValueError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+debug_like_display!(ValueError);
 
 impl Error for ValueError {}

@@ -35,11 +35,12 @@ pub(crate) use checker::Checker;
 pub(crate) use reader::Reader;
 pub(crate) use writer::*;
 
+use crate::quote::debug_like_display;
 use crate::value::Timestamp;
 
 /// Why bytes are no MessagePack that this library accepts. `at` counts bytes from the start of the
 /// payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum DecodeError {
     /// The payload ends inside a value, or a length says more than is there.
@@ -155,3 +156,5 @@ pub(crate) fn timestamp(kind: i8, bytes: &[u8]) -> Option<Timestamp> {
     };
     (time.nanoseconds < NANOSECONDS).then_some(time)
 }
+
+debug_like_display!(DecodeError);
