@@ -146,6 +146,21 @@ macro_rules! driving {
                 self.endpoint.next_event()
             }
 
+            /// What has come and gone in all, so far.
+            pub fn traffic(&self) -> $crate::net::Traffic {
+                self.endpoint.net.traffic
+            }
+
+            /// How often what has gone wrong, so far.
+            pub fn faults(&self) -> $crate::net::Faults {
+                self.endpoint.net.fault_counts
+            }
+
+            /// How many bytes wait to be sent now, to all together.
+            pub fn queued(&self) -> usize {
+                self.endpoint.net.queued()
+            }
+
             /// Writes what was sent since the last pump, for those who send afterwards.
             pub fn flush(&mut self) {
                 self.endpoint.net.flush();

@@ -148,6 +148,7 @@ impl<S, P: Default> Endpoint<S, P> {
             handled = handled.or(set.message(&mut ctx, &message));
         }
         if handled == Handled::No {
+            self.net.unhandled();
             self.reporter.unhandled(peer, message.action());
         }
     }

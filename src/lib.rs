@@ -138,7 +138,7 @@ pub use message::{
     MessageError, Outgoing, ValueError, ValueRef,
 };
 pub use msgpack::DecodeError;
-pub use net::{Activity, Peer, PeerMut, RoundTrip};
+pub use net::{Activity, Faults, Peer, PeerMut, RoundTrip, Traffic};
 pub use reason::{ConnectError, DisconnectReason, ProtocolError, Timeout};
 pub use sender::Sender;
 pub use server::Server;

@@ -13,6 +13,7 @@ mod lifecycle;
 mod peers;
 mod sending;
 mod session;
+mod stats;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -22,6 +23,7 @@ pub(crate) use lifecycle::{Change, Handled, Lifecycle};
 pub use peers::{Peer, PeerMut};
 pub use session::RoundTrip;
 pub(crate) use session::Verdict;
+pub use stats::{Faults, Traffic};
 
 use crate::config::{Config, PAUSE};
 use crate::dialect::Dialect;
@@ -55,6 +57,9 @@ pub(crate) struct Net<P> {
     faults: VecDeque<Fault>,
     more_faults: u64,
     activity: Activity,
+    /// What has come and gone, and gone wrong, in all.
+    pub(crate) traffic: Traffic,
+    pub(crate) fault_counts: Faults,
     /// Bytes that were sent and could not be delivered, in all.
     pub(crate) undelivered: u64,
     /// When silent peers were last looked for.
@@ -129,6 +134,8 @@ impl<P: Default> Net<P> {
             faults: VecDeque::new(),
             more_faults: 0,
             activity: Activity::default(),
+            traffic: Traffic::default(),
+            fault_counts: Faults::default(),
             undelivered: 0,
             judged: None,
             pumped: None,
@@ -268,6 +275,26 @@ impl<P: Default> Net<P> {
         }
     }
 
+    /// Counts a message for whose action there was no handler.
+    pub(crate) fn unhandled(&mut self) {
+        self.fault_counts.unhandled += 1;
+    }
+
+    /// How many bytes wait to be sent to a peer.
+    pub(crate) fn queued_for(&self, peer: PeerId) -> usize {
+        let queued = || {
+            let wire = self.peers.get(peer.0)?.wire?;
+            let transport = self.links[wire.link as usize].transport.as_ref()?;
+            Some(transport.queued(wire.conn))
+        };
+        queued().unwrap_or(0)
+    }
+
+    /// How many bytes wait to be sent to all together.
+    pub(crate) fn queued(&self) -> usize {
+        self.peers.iter().map(|(key, _)| self.queued_for(PeerId(key))).sum()
+    }
+
     pub(crate) fn flush(&mut self) {
         for link in &mut self.links {
             if let Some(transport) = &mut link.transport {
@@ -285,6 +312,7 @@ impl<P: Default> Net<P> {
     }
 
     pub(crate) fn fault(&mut self, peer: Option<PeerId>, action: Option<&str>, cause: FaultCause) {
+        self.fault_counts.count(&cause);
         if self.faults.len() < FAULTS {
             self.faults.push_back(Fault { peer, action: action.map(str::to_owned), cause });
         } else {

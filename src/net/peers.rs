@@ -7,6 +7,7 @@ use std::time::Instant;
 use super::Net;
 use super::sending::Early;
 use super::session::{RoundTrip, Vitals};
+use super::stats::Traffic;
 use crate::dialect::Dialect;
 use crate::error::SendError;
 use crate::id::PeerId;
@@ -25,6 +26,8 @@ pub(super) struct Entry<P> {
     pub(super) heard: Instant,
     /// Whether a message of it has come.
     pub(super) has_spoken: bool,
+    /// What has come from it and gone to it, once something has.
+    pub(super) traffic: Option<Box<Traffic>>,
     /// What only hexapods have.
     pub(super) vitals: Option<Box<Vitals>>,
     /// What a client was told to connect to.
@@ -60,6 +63,7 @@ impl<P: Default> Entry<P> {
             dialect,
             heard: now,
             has_spoken: false,
+            traffic: None,
             vitals: None,
             target: None,
             data: P::default(),
@@ -68,6 +72,10 @@ impl<P: Default> Entry<P> {
 }
 
 impl<P> Entry<P> {
+    pub(super) fn traffic(&mut self) -> &mut Traffic {
+        self.traffic.get_or_insert_default()
+    }
+
     pub(super) fn is_up(&self) -> bool {
         matches!(self.phase, Phase::Up)
     }
@@ -142,6 +150,11 @@ impl<'a, P> Peer<'a, P> {
     /// What the peer speaks.
     pub fn dialect(&self) -> Dialect {
         self.entry.dialect
+    }
+
+    /// What has come from the peer and gone to it.
+    pub fn traffic(&self) -> Traffic {
+        self.entry.traffic.as_deref().copied().unwrap_or_default()
     }
 
     /// Whether the peer has never said that it is a hexapod: it is not asked for signs of life, and

@@ -175,7 +175,12 @@ impl<P: Default> Net<P> {
         if payload.len() > accepted {
             return Err(SendError::TooLong { len: payload.len(), max: accepted });
         }
-        self.hand_over(wire, payload, Whose::Game)
+        self.hand_over(wire, payload, Whose::Game)?;
+        self.traffic.sent(payload.len());
+        if let Some(entry) = self.peers.get_mut(to.0) {
+            entry.traffic().sent(payload.len());
+        }
+        Ok(())
     }
 
     /// Hands a payload to a transport.

@@ -263,19 +263,26 @@ impl<P: Default> Net<P> {
                     self.hear_hello(peer, message);
                     return Verdict::Session;
                 }
-                self.activity.messages += 1;
-                Verdict::Game
+                self.hear_game(peer, message)
             }
-            Phase::Up => {
-                self.activity.messages += 1;
-                Verdict::Game
-            }
+            Phase::Up => self.hear_game(peer, message),
             Phase::Greeting { .. } => {
                 self.hear_greeting(peer, message);
                 Verdict::Session
             }
             Phase::Dialling(_) | Phase::Leaving => Verdict::Session,
         }
+    }
+
+    /// Counts a message that is for the game.
+    fn hear_game(&mut self, peer: PeerId, message: &Message<'_>) -> Verdict {
+        self.activity.messages += 1;
+        let len = message.as_bytes().len();
+        self.traffic.received(len);
+        if let Some(entry) = self.peers.get_mut(peer.0) {
+            entry.traffic().received(len);
+        }
+        Verdict::Game
     }
 
     /// The first message that a client hears.

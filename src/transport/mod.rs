@@ -88,6 +88,9 @@ pub(crate) trait Transport: fmt::Debug + Send {
     /// Queues a payload; it is written by the next `flush`.
     fn send(&mut self, now: Instant, conn: Conn, payload: &[u8], whose: Whose) -> Result<(), Full>;
 
+    /// How many bytes wait to be written to a connection.
+    fn queued(&self, conn: Conn) -> usize;
+
     /// When bytes last came from a connection, be it that they were no whole payload.
     fn heard(&self, conn: Conn) -> Option<Instant>;
 
@@ -113,7 +116,7 @@ pub(crate) trait Transport: fmt::Debug + Send {
     fn local_addr(&self) -> Option<SocketAddr>;
 
     /// Bytes read and written since this was last asked.
-    fn take_traffic(&mut self) -> Traffic;
+    fn take_traffic(&mut self) -> Bytes;
 }
 
 /// A transport over the pipes of a source, through a bad network if there is to be one.
@@ -134,7 +137,7 @@ pub(crate) fn over<S: Source + 'static>(
 
 /// Counts bytes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Traffic {
+pub(crate) struct Bytes {
     pub(crate) read: u64,
     pub(crate) written: u64,
 }

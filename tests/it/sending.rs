@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use hexapod::{Client, Config, FaultCause, MemoryNetwork, PeerId, SendError, Server, Value, msg};
+use hexapod::{
+    Client, Config, FaultCause, MemoryNetwork, Outgoing, PeerId, SendError, Server, Value, msg,
+};
 
 use crate::harness::{GREETING, Network, frame, on_both, until};
 
@@ -237,4 +239,49 @@ fn activity_counts_what_a_pump_has_done() {
     stream.shut_down_writing();
     let done = server.pump(&mut Log::new());
     assert_eq!((done.messages, done.opened, done.closed), (0, 0, 1));
+}
+
+#[test]
+fn everything_is_counted_for_each_peer_and_in_all() {
+    let network = Network::Memory(MemoryNetwork::new());
+    let (mut server, addr) = network.server::<Log, ()>(Config::new());
+    server.on("echo", |ctx, msg| ctx.send(Outgoing::from(msg)));
+    server.on("fail", |_, _| Err::<(), _>("on purpose".into()));
+    server.on_disconnect(|ctx, _| {
+        let traffic = ctx.get(ctx.peer()).map(|peer| peer.traffic());
+        ctx.state.push(format!("{:?}", traffic.map(|it| it.messages_received)));
+    });
+    let (mut log, mut streams) = (Log::new(), [network.stream(addr), network.stream(addr)]);
+    let echo = msg!("echo", text: "x".repeat(100));
+    let echo = echo.to_bytes().expect("good");
+    (0..3).for_each(|_| streams[0].say(&frame(echo)));
+    for payload in [&b"\x81\xa6action\xa4fail"[..], b"\x81\xa6action\xa4what", b"\xc0"] {
+        streams[1].say(&frame(payload));
+    }
+    server.pump(&mut log);
+    server.broadcast(msg!("$mine"));
+
+    let traffic: Vec<_> = server.peers().map(|peer| peer.traffic()).collect();
+    assert_eq!((traffic[0].messages_received, traffic[0].messages_sent), (3, 3));
+    let bytes = 3 * echo.len() as u64;
+    assert_eq!((traffic[0].bytes_received, traffic[0].bytes_sent), (bytes, bytes));
+    assert_eq!((traffic[1].messages_received, traffic[1].messages_sent), (2, 0));
+    let all = server.traffic();
+    assert_eq!((all.messages_received, all.messages_sent), (5, 3));
+    let faults = server.faults();
+    assert_eq!((faults.handler, faults.unhandled, faults.not_a_message, faults.send), (1, 1, 1, 1));
+
+    // What waits is seen, for the one who does not read and in all.
+    let id = server.peers().next().expect("the first").id();
+    assert_eq!((server.queued_for(id), server.queued()), (0, 0));
+    server.send_to(id, msg!("much", bytes: vec![0_u8; 200_000]));
+    server.pump(&mut log);
+    assert!(server.queued_for(id) > 100_000 && server.queued() == server.queued_for(id));
+    drop(streams);
+    until(|| {
+        server.pump(&mut log);
+        log.len() == 2
+    });
+    assert_eq!(log, ["Some(3)", "Some(2)"]);
+    assert_eq!(server.traffic().messages_received, 5, "who has left still counts");
 }

@@ -20,7 +20,7 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::{Arrival, Close, Conn, Full, Incoming, Pipe, Source, Traffic, Transport, Whose};
+use super::{Arrival, Bytes, Close, Conn, Full, Incoming, Pipe, Source, Transport, Whose};
 use crate::config::{Config, QUIET_AFTER, SPARE_RINGS, after};
 use crate::frame::Framing;
 use crate::inbox::Inbox;
@@ -61,7 +61,7 @@ pub(crate) struct Streams<S: Source> {
     /// Which slot is first in the next pump.
     start: usize,
     clock: Clock,
-    traffic: Traffic,
+    traffic: Bytes,
 }
 
 /// How far a pump has come. It is kept in a field because a handler's panic may end a pump early.
@@ -98,7 +98,7 @@ impl<S: Source> Streams<S> {
             turn: None,
             start: 0,
             clock: Clock::default(),
-            traffic: Traffic::default(),
+            traffic: Bytes::default(),
         }
     }
 
@@ -410,6 +410,10 @@ impl<S: Source> Transport for Streams<S> {
         self.refused = refused;
     }
 
+    fn queued(&self, conn: Conn) -> usize {
+        self.links.get(conn).map_or(0, |link| link.outbound.len())
+    }
+
     fn heard(&self, conn: Conn) -> Option<Instant> {
         self.links.get(conn).map(|link| link.active)
     }
@@ -444,7 +448,7 @@ impl<S: Source> Transport for Streams<S> {
         self.source.local_addr()
     }
 
-    fn take_traffic(&mut self) -> Traffic {
+    fn take_traffic(&mut self) -> Bytes {
         mem::take(&mut self.traffic)
     }
 }
