@@ -39,18 +39,21 @@
 //! * [`Context`]: what a handler may do.
 //! * [`Config`]: every limit, with its default, its reason and its cost.
 //! * [`DisconnectReason`], [`ConnectError`], [`Fault`]: how a game learns what went wrong.
+//! * [`Handlers`], [`Event`], [`Sender`], [`StopHandle`]: sets of handlers, events as a queue, other
+//!   threads, and a loop for programs that have none.
 //! * [`MemoryNetwork`]: server and clients in one thread, for tests and for a host that plays too;
 //!   [`Simulator`]: the same and TCP through a bad network.
 //!
 //! # What happens in a pump, in order
 //!
-//! 1. Every listener accepts who is waiting. A new peer is greeted, then its `on_connect` runs.
-//! 2. Every peer's turn: what it has sent is read, and each message goes to the handler of its
+//! 1. What other threads have handed to a [`Sender`] is sent.
+//! 2. Every listener accepts who is waiting. A new peer is greeted, then its `on_connect` runs.
+//! 3. Every peer's turn: what it has sent is read, and each message goes to the handler of its
 //!    action (or to `on_unhandled`), then to `on_any`. A turn ends when nothing is left to read, or
 //!    with the peer's share of the pump: [`Config::messages_per_pump`] and
 //!    [`Config::bytes_per_pump`]. Who is first changes from pump to pump.
-//! 3. Who has been silent for too long is disconnected.
-//! 4. What was sent is written, one system call per peer that has something to be told.
+//! 4. Heartbeats go out where it is time; who has been silent for too long is disconnected.
+//! 5. What was sent is written, one system call per peer that has something to be told.
 //!
 //! Between any two handlers, what has come up meanwhile is told first: faults to `on_error`, then
 //! the events of peers, `on_connect`, `on_connect_failed` and `on_disconnect`, in the order in
@@ -70,17 +73,22 @@
 //!
 //! It does not encrypt, does not know who a player is, and does not cross a NAT.
 //!
+//! # Features
+//!
+//! * `serde`, off by default: a struct that derives `Serialize` and `Deserialize` can be the fields
+//!   of a message, on the same wire: `on_as`, `send_as`, `Outgoing::typed`, `Message::typed`.
+//!
 //! # The house
 //!
 //! Imports only go down; a test holds that.
 //!
 //! ```text
 //! server  client                        thin faces
-//! endpoint                              the loop both share: one pump
+//! drive  endpoint                       ways to turn one; the loop both share: one pump
 //! dispatch  report                      handlers, and who is told when there are none
 //! context                               what a handler may do
-//! net                                   peers, their data, sending, coming and going
-//! transport  error                      TCP, memory; frames over pipes
+//! net  sender  typed                    peers, their data, sending, session, coming and going
+//! transport  error  event               TCP, memory, simulator; frames over pipes
 //! dialect  inbox  reason                a language; the bytes that are read; why it ended
 //! message  frame  codec                 msg! and views; payloads in a stream; formats
 //! config  id  ring  slab  value  msgpack  quote
