@@ -39,10 +39,10 @@
 //! * [`Context`]: what a handler may do.
 //! * [`Config`]: every limit, with its default, its reason and its cost.
 //! * [`DisconnectReason`], [`ConnectError`], [`Fault`]: how a game learns what went wrong.
-//! * [`Handlers`], [`Event`], [`Sender`], [`StopHandle`]: sets of handlers, events as a queue, other
-//!   threads, and a loop for programs that have none.
-//! * [`MemoryNetwork`]: server and clients in one thread, for tests and for a host that plays too;
-//!   [`Simulator`]: the same and TCP through a bad network.
+//! * [`Handlers`], [`Event`], [`Sender`], [`StopHandle`]: sets of handlers, events as a queue,
+//!   other threads, and a loop for programs that have none.
+//! * [`MemoryNetwork`]: server and clients in one thread, for tests and for a host that plays.
+//!   [`Simulator`]: that, or TCP, through a bad network.
 //!
 //! # What happens in a pump, in order
 //!
