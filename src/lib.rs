@@ -14,14 +14,15 @@
 //! let mut server = Server::<World>::bind("127.0.0.1:0")?;
 //! server.on("message", |ctx, msg| {
 //!     ctx.state.lines += 1;
-//!     ctx.broadcast(msg!("message", who: ctx.peer().number(), text: msg.get::<&str>("text")?));
+//!     let text: &str = msg.get("text")?;
+//!     ctx.broadcast(msg!("message", who: ctx.peer().number(), text: text));
 //!     Ok(())
 //! });
 //! let mut world = World::default();
-//! # let running = || false;
-//! while running() {
+//! loop {
 //!     server.pump(&mut world);
 //!     std::thread::sleep(std::time::Duration::from_millis(16));
+//! #   break;
 //! }
 //! # Ok(())
 //! # }

@@ -45,7 +45,8 @@ use crate::transport::{self, MemoryNetwork, Simulator, Source, TcpSource};
 ///     })
 ///     .on("message", |ctx, msg| {
 ///         ctx.state.lines += 1;
-///         ctx.broadcast(msg!("message", who: ctx.data().nick, text: msg.get::<&str>("text")?));
+///         let text: &str = msg.get("text")?;
+///         ctx.broadcast(msg!("message", who: ctx.data().nick, text: text));
 ///         Ok(())
 ///     })
 ///     .on_disconnect(|ctx, reason| {
@@ -53,12 +54,11 @@ use crate::transport::{self, MemoryNetwork, Simulator, Source, TcpSource};
 ///     });
 ///
 /// let mut world = World::default();
-/// # for _ in 0..2 {
-/// // loop {
+/// loop {
 ///     server.pump(&mut world);
 ///     std::thread::sleep(std::time::Duration::from_millis(16));
-/// // }
-/// # }
+/// #   break;
+/// }
 /// # Ok(())
 /// # }
 /// ```
