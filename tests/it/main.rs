@@ -2,6 +2,7 @@
 
 mod alloc;
 mod bounds;
+mod crowd;
 mod driving;
 mod examples;
 mod found;
