@@ -249,7 +249,10 @@ impl Game {
                     }
                 }
                 _ => {
-                    self.now += JUMPS[how % JUMPS.len()];
+                    // After a pump that was cut short the canary has no song on its way, and a
+                    // long pause would make it a plain peer that is silent for too long.
+                    let jump = JUMPS[how % JUMPS.len()];
+                    self.now += if self.tripped { jump.min(JUMPS[2]) } else { jump };
                     self.latest = self.latest.max(self.now);
                 }
             },
