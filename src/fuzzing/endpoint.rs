@@ -242,6 +242,9 @@ impl Game {
             6 => self.pump_within_reason(1),
             7 => self.pump_within_reason(how + 1),
             8 => match how {
+                // Silence is judged by when a round of listening began: that is not to be turned
+                // back.
+                15 if self.tripped => {}
                 15 => {
                     self.now -= Duration::from_millis(700);
                     for line in &mut self.world.lines {

@@ -250,7 +250,7 @@ impl<P: Default> Net<P> {
     pub(crate) fn judge(&mut self) {
         // Since the round began, everybody was listened to at some time; what came after may not
         // have been heard.
-        let listened = self.round.take().unwrap_or(self.now);
+        let listened = self.round.take().map_or(self.now, |began| began.min(self.now));
         let period = self.judging();
         if self.judged.is_some_and(|then| self.now.saturating_duration_since(then) < period) {
             return;
