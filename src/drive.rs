@@ -146,6 +146,18 @@ macro_rules! driving {
                 self.endpoint.next_event()
             }
 
+            /// Registers who is shown every step of every connection, while it happens: for logs.
+            ///
+            /// The library's own messages are among them. It is given no state, because it is
+            /// called while handlers run. Without it nothing of the kind is done.
+            pub fn on_trace(
+                &mut self,
+                tracer: impl FnMut(&$crate::trace::Trace<'_>) + Send + 'static,
+            ) -> &mut Self {
+                self.endpoint.net.on_trace(tracer);
+                self
+            }
+
             /// What has come and gone in all, so far.
             pub fn traffic(&self) -> $crate::net::Traffic {
                 self.endpoint.net.traffic

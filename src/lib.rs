@@ -89,7 +89,7 @@
 //! dispatch  report                      handlers, and who is told when there are none
 //! context                               what a handler may do
 //! net  sender  typed                    peers, their data, sending, session, coming and going
-//! transport  error  event               TCP, memory, simulator; frames over pipes
+//! transport  error  event  trace        TCP, memory, simulator; frames over pipes
 //! dialect  inbox  reason                a language; the bytes that are read; why it ended
 //! message  frame  codec                 msg! and views; payloads in a stream; formats
 //! config  id  ring  slab  value  msgpack  quote
@@ -124,6 +124,7 @@ mod ring;
 mod sender;
 mod server;
 mod slab;
+mod trace;
 mod transport;
 #[cfg(feature = "serde")]
 mod typed;
@@ -151,6 +152,7 @@ pub use net::{Activity, Faults, Peer, PeerMut, RoundTrip, Traffic};
 pub use reason::{ConnectError, DisconnectReason, ProtocolError, Timeout};
 pub use sender::Sender;
 pub use server::Server;
+pub use trace::{Step, Trace};
 pub use transport::{Conditions, MemoryNetwork, MemoryStream, Simulator};
 pub use value::{Timestamp, Value};
 

@@ -226,12 +226,6 @@ impl<S, P: Default> Server<S, P> {
         self.endpoint.net.close(id, DisconnectReason::Kicked(reason.into()))
     }
 
-    /// How many bytes wait to be sent to a peer now; 0 for one who is not here. Beyond
-    /// [`Config::max_outbound`] it is taken for too slow a reader.
-    pub fn queued_for(&self, id: PeerId) -> usize {
-        self.endpoint.net.queued_for(id)
-    }
-
     /// The connected peers, in the order in which they joined.
     pub fn peers(&self) -> impl Iterator<Item = Peer<'_, P>> {
         self.endpoint.net.peers()

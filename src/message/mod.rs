@@ -153,10 +153,7 @@ impl<'m> Message<'m> {
 
     /// The whole message as a map: every key and value, `"action"` included.
     pub fn fields(&self) -> MapRef<'m> {
-        match ValueRef::at(self.bytes, 0) {
-            Some(ValueRef::Map(map)) => map,
-            _ => MapRef::EMPTY,
-        }
+        MapRef::of(self.bytes)
     }
 
     /// Reads the whole message as one value: a map type, or a type of your own.
@@ -186,7 +183,7 @@ impl<'m> Message<'m> {
 
 impl fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        ValueRef::Map(self.fields()).fmt(f)
+        self.fields().fmt(f)
     }
 }
 

@@ -211,7 +211,13 @@ impl<'v> ArrayRef<'v> {
 }
 
 impl<'v> MapRef<'v> {
-    pub(super) const EMPTY: Self = Self { bytes: &[], len: 0 };
+    /// The one map that canonical bytes are.
+    pub(crate) fn of(bytes: &'v [u8]) -> Self {
+        match ValueRef::at(bytes, 0) {
+            Some(ValueRef::Map(map)) => map,
+            _ => Self { bytes: &[], len: 0 },
+        }
+    }
 
     /// The number of pairs.
     pub fn len(self) -> usize {
@@ -300,11 +306,23 @@ impl fmt::Debug for MapRef<'_> {
     }
 }
 
+impl fmt::Display for ArrayRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        value::list(f, self.iter())
+    }
+}
+
+impl fmt::Display for MapRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        value::map(f, self.iter())
+    }
+}
+
 impl fmt::Display for ValueRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Array(items) => value::list(f, items.iter()),
-            Self::Map(pairs) => value::map(f, pairs.iter()),
+            Self::Array(items) => items.fmt(f),
+            Self::Map(pairs) => pairs.fmt(f),
             // A scalar's tree costs nothing, and a text's costs one copy.
             scalar => scalar.to_value().fmt(f),
         }

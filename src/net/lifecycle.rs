@@ -17,6 +17,7 @@ use crate::config::{Config, after};
 use crate::error::{FaultCause, Limit};
 use crate::id::PeerId;
 use crate::reason::{ConnectError, DisconnectReason, ProtocolError, Timeout};
+use crate::trace::Step;
 use crate::transport::{Close, Conn};
 
 /// How often silent peers are looked for, at most.
@@ -137,8 +138,9 @@ impl<P: Default> Net<P> {
             None => return self.close_conn(wire, Close::Now),
         }
         if matches!(self.peers.get(peer.0).map(|entry| &entry.phase), Some(Phase::Up)) {
-            self.greet(peer);
+            // Handlers run later: the greeting is the first word all the same.
             self.up(peer);
+            self.greet(peer);
         }
     }
 
@@ -166,6 +168,9 @@ impl<P: Default> Net<P> {
 
     pub(super) fn up(&mut self, peer: PeerId) {
         self.activity.opened += 1;
+        if let Some(addr) = self.peers.get(peer.0).map(|entry| entry.addr) {
+            self.trace(peer, Step::Connected(addr));
+        }
         self.events.push_back(Lifecycle::new(peer, Change::Up));
     }
 
@@ -241,6 +246,11 @@ impl<P: Default> Net<P> {
                 }
             }
             Phase::Leaving => {}
+        }
+        match &change {
+            Change::Up => {}
+            Change::Failed(error) => self.trace(peer, Step::ConnectFailed(error)),
+            Change::Down(reason) => self.trace(peer, Step::Disconnected(reason)),
         }
         self.events.push_back(Lifecycle::new(peer, change));
     }

@@ -32,6 +32,7 @@ use crate::id::PeerId;
 use crate::inbox::Inbox;
 use crate::ring::Pool;
 use crate::slab::Slab;
+use crate::trace::{Step, Trace, Tracer};
 use crate::transport::{Close, Conn, Incoming, Transport};
 
 use peers::{Entry, Phase, Wire};
@@ -46,6 +47,8 @@ const FAULTS: usize = 256;
 pub(crate) struct Net<P> {
     pub(crate) config: Config,
     now: Instant,
+    /// When it was made, by the clock of the first pump.
+    begun: Option<Instant>,
     links: Vec<Link>,
     /// The dialects of the links, each once.
     dialects: Vec<Dialect>,
@@ -70,6 +73,7 @@ pub(crate) struct Net<P> {
     /// When the round that is going on began, in which every peer is listened to once. A full queue
     /// of events, or a panic, makes it take more than one pump.
     round: Option<Instant>,
+    tracer: Option<Tracer>,
     /// A payload in a dialect's own codec.
     encoded: Vec<u8>,
 }
@@ -125,6 +129,7 @@ impl<P: Default> Net<P> {
         Self {
             config,
             now: Instant::now(),
+            begun: None,
             links: Vec::new(),
             dialects: Vec::new(),
             turn: 0,
@@ -141,6 +146,7 @@ impl<P: Default> Net<P> {
             pumped: None,
             resumed: None,
             round: None,
+            tracer: None,
             encoded: Vec::new(),
         }
     }
@@ -195,6 +201,7 @@ impl<P: Default> Net<P> {
 
     pub(crate) fn begin(&mut self, now: Instant) {
         self.now = now;
+        self.begun.get_or_insert(now);
         self.round.get_or_insert(now);
         let last = self.pumped.replace(now);
         if last.is_some_and(|last| now.saturating_duration_since(last) > PAUSE) {
@@ -280,16 +287,6 @@ impl<P: Default> Net<P> {
         self.fault_counts.unhandled += 1;
     }
 
-    /// How many bytes wait to be sent to a peer.
-    pub(crate) fn queued_for(&self, peer: PeerId) -> usize {
-        let queued = || {
-            let wire = self.peers.get(peer.0)?.wire?;
-            let transport = self.links[wire.link as usize].transport.as_ref()?;
-            Some(transport.queued(wire.conn))
-        };
-        queued().unwrap_or(0)
-    }
-
     /// How many bytes wait to be sent to all together.
     pub(crate) fn queued(&self) -> usize {
         self.peers.iter().map(|(key, _)| self.queued_for(PeerId(key))).sum()
@@ -320,6 +317,18 @@ impl<P: Default> Net<P> {
         }
     }
 
+    pub(crate) fn on_trace(&mut self, show: impl FnMut(&Trace<'_>) + Send + 'static) {
+        self.tracer = Some(Tracer::new(show));
+    }
+
+    /// Shows a step to the tracer, if there is one.
+    fn trace(&mut self, peer: PeerId, step: Step<'_>) {
+        if let Some(tracer) = &mut self.tracer {
+            let at = self.now.saturating_duration_since(self.begun.unwrap_or(self.now));
+            tracer.show(&Trace { at, peer, step });
+        }
+    }
+
     /// The peer of a connection, if the two still belong together.
     fn owner(&self, at: usize, conn: Conn) -> Option<PeerId> {
         let peer = self.owners(at, conn)?;
@@ -343,6 +352,16 @@ impl<P: Default> Net<P> {
 }
 
 impl<P> Net<P> {
+    /// How many bytes wait to be sent to a peer.
+    pub(crate) fn queued_for(&self, peer: PeerId) -> usize {
+        let queued = || {
+            let wire = self.peers.get(peer.0)?.wire?;
+            let transport = self.links[wire.link as usize].transport.as_ref()?;
+            Some(transport.queued(wire.conn))
+        };
+        queued().unwrap_or(0)
+    }
+
     /// Where the listeners listen, in the order in which they were added.
     pub(crate) fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> {
         self.links.iter().filter_map(|link| link.transport.as_ref()?.local_addr())

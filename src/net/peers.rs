@@ -89,12 +89,12 @@ impl<P> Net<P> {
     /// The peers that are connected, in the order in which they joined.
     pub(crate) fn peers(&self) -> impl Iterator<Item = Peer<'_, P>> {
         let up = self.peers.iter().filter(|(_, entry)| entry.is_up());
-        up.map(|(key, entry)| Peer { id: PeerId(key), entry })
+        up.map(|(key, entry)| Peer { id: PeerId(key), entry, net: self })
     }
 
     /// A peer that is here, be it that it is just leaving.
     pub(crate) fn peer(&self, id: PeerId) -> Option<Peer<'_, P>> {
-        self.peers.get(id.0).map(|entry| Peer { id, entry })
+        self.peers.get(id.0).map(|entry| Peer { id, entry, net: self })
     }
 
     pub(crate) fn data_mut(&mut self, id: PeerId) -> Option<&mut P> {
@@ -134,6 +134,7 @@ impl<P: Default> Net<P> {
 pub struct Peer<'a, P> {
     id: PeerId,
     entry: &'a Entry<P>,
+    net: &'a Net<P>,
 }
 
 impl<'a, P> Peer<'a, P> {
@@ -155,6 +156,12 @@ impl<'a, P> Peer<'a, P> {
     /// What has come from the peer and gone to it.
     pub fn traffic(&self) -> Traffic {
         self.entry.traffic.as_deref().copied().unwrap_or_default()
+    }
+
+    /// How many bytes wait to be sent to the peer now. Beyond
+    /// [`Config::max_outbound`](crate::Config::max_outbound) it is taken for too slow a reader.
+    pub fn queued(&self) -> usize {
+        self.net.queued_for(self.id)
     }
 
     /// Whether the peer has never said that it is a hexapod: it is not asked for signs of life, and
@@ -205,6 +212,11 @@ impl<P: Default> PeerMut<'_, P> {
         self.id
     }
 
+    /// A look at the peer: its address, its traffic, its round trip.
+    pub fn as_peer(&self) -> Peer<'_, P> {
+        Peer { id: self.id, entry: self.entry(), net: self.net }
+    }
+
     /// The peer's address.
     pub fn addr(&self) -> SocketAddr {
         self.entry().addr
@@ -248,7 +260,7 @@ impl<P: Default> PeerMut<'_, P> {
 
 impl<P: Default + fmt::Debug> fmt::Debug for PeerMut<'_, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Peer { id: self.id, entry: self.entry() }.fmt(f)
+        self.as_peer().fmt(f)
     }
 }
 

@@ -12,8 +12,9 @@ use super::{Net, Phase};
 use crate::dialect::Dialect;
 use crate::error::{FaultCause, SendError};
 use crate::id::PeerId;
-use crate::message::{Outgoing, RESERVED};
+use crate::message::{MapRef, Outgoing, RESERVED};
 use crate::reason::DisconnectReason;
+use crate::trace::Step;
 use crate::transport::{Full, Whose};
 
 /// What was sent before the connection was up: canonical messages, each behind its length.
@@ -176,9 +177,10 @@ impl<P: Default> Net<P> {
             return Err(SendError::TooLong { len: payload.len(), max: accepted });
         }
         self.hand_over(wire, payload, Whose::Game)?;
-        self.traffic.sent(payload.len());
+        self.trace(to, Step::Sent(MapRef::of(canonical)));
+        self.traffic.sent(self.now, payload.len());
         if let Some(entry) = self.peers.get_mut(to.0) {
-            entry.traffic().sent(payload.len());
+            entry.traffic().sent(self.now, payload.len());
         }
         Ok(())
     }
@@ -199,7 +201,12 @@ impl<P: Default> Net<P> {
         let mut scratch = std::mem::take(&mut self.encoded);
         let outcome = message.to_bytes().map_err(SendError::from).and_then(|canonical| {
             let payload = codec.encode(canonical, &mut scratch)?;
-            self.hand_over(wire, payload, Whose::Own)
+            self.hand_over(wire, payload, Whose::Own)?;
+            // Who is turned away is no peer, and not traced.
+            if let Some(peer) = self.owners(wire.link as usize, wire.conn) {
+                self.trace(peer, Step::Sent(MapRef::of(canonical)));
+            }
+            Ok(())
         });
         self.encoded = scratch;
         outcome

@@ -31,6 +31,7 @@ use crate::id::PeerId;
 use crate::message::{Encoder, IntoValue, Message, Outgoing, RESERVED, ValueError, ValueRef};
 use crate::quote::Plain;
 use crate::reason::{ConnectError, DisconnectReason, ProtocolError};
+use crate::trace::Step;
 
 /// The version of what is said here.
 const WIRE: u32 = 1;
@@ -252,6 +253,8 @@ impl<P: Default> Net<P> {
         let Some(entry) = self.peers.get_mut(peer.0) else { return Verdict::Session };
         entry.heard = self.now;
         let first = !std::mem::replace(&mut entry.has_spoken, true);
+        self.trace(peer, Step::Received(message.fields()));
+        let Some(entry) = self.peers.get(peer.0) else { return Verdict::Session };
         match &entry.phase {
             Phase::Up if message.action().starts_with(RESERVED) => {
                 if entry.vitals.is_some() {
@@ -278,9 +281,9 @@ impl<P: Default> Net<P> {
     fn hear_game(&mut self, peer: PeerId, message: &Message<'_>) -> Verdict {
         self.activity.messages += 1;
         let len = message.as_bytes().len();
-        self.traffic.received(len);
+        self.traffic.received(self.now, len);
         if let Some(entry) = self.peers.get_mut(peer.0) {
-            entry.traffic().received(len);
+            entry.traffic().received(self.now, len);
         }
         Verdict::Game
     }

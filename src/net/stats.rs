@@ -3,6 +3,8 @@
 //! Counting costs an addition. A peer's counters are allocated with its first message, so one that
 //! says nothing costs nothing.
 
+use std::time::Instant;
+
 use crate::error::FaultCause;
 
 /// What has come from a peer and gone to it, or from and to all of them.
@@ -20,15 +22,21 @@ pub struct Traffic {
     pub bytes_received: u64,
     /// The bytes of the messages that were sent, without the headers of frames.
     pub bytes_sent: u64,
+    /// The pump in which a message has come last.
+    pub last_received: Option<Instant>,
+    /// The pump in which, or after which, a message was sent last.
+    pub last_sent: Option<Instant>,
 }
 
 impl Traffic {
-    pub(super) fn received(&mut self, bytes: usize) {
+    pub(super) fn received(&mut self, now: Instant, bytes: usize) {
+        self.last_received = Some(now);
         self.messages_received += 1;
         self.bytes_received += bytes as u64;
     }
 
-    pub(super) fn sent(&mut self, bytes: usize) {
+    pub(super) fn sent(&mut self, now: Instant, bytes: usize) {
+        self.last_sent = Some(now);
         self.messages_sent += 1;
         self.bytes_sent += bytes as u64;
     }

@@ -1,6 +1,7 @@
 //! Sending: who gets what, in which order, and what is told when it cannot be sent.
 
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use hexapod::{
     Client, Config, FaultCause, MemoryNetwork, Outgoing, PeerId, SendError, Server, Value, msg,
@@ -258,7 +259,8 @@ fn everything_is_counted_for_each_peer_and_in_all() {
     for payload in [&b"\x81\xa6action\xa4fail"[..], b"\x81\xa6action\xa4what", b"\xc0"] {
         streams[1].say(&frame(payload));
     }
-    server.pump(&mut log);
+    let now = Instant::now();
+    server.pump_at(now, &mut log);
     server.broadcast(msg!("$mine"));
 
     let traffic: Vec<_> = server.peers().map(|peer| peer.traffic()).collect();
@@ -266,6 +268,8 @@ fn everything_is_counted_for_each_peer_and_in_all() {
     let bytes = 3 * echo.len() as u64;
     assert_eq!((traffic[0].bytes_received, traffic[0].bytes_sent), (bytes, bytes));
     assert_eq!((traffic[1].messages_received, traffic[1].messages_sent), (2, 0));
+    assert_eq!((traffic[0].last_received, traffic[0].last_sent), (Some(now), Some(now)));
+    assert_eq!((traffic[1].last_received, traffic[1].last_sent), (Some(now), None));
     let all = server.traffic();
     assert_eq!((all.messages_received, all.messages_sent), (5, 3));
     let faults = server.faults();
@@ -273,10 +277,12 @@ fn everything_is_counted_for_each_peer_and_in_all() {
 
     // What waits is seen, for the one who does not read and in all.
     let id = server.peers().next().expect("the first").id();
-    assert_eq!((server.queued_for(id), server.queued()), (0, 0));
+    assert_eq!(server.queued(), 0);
     server.send_to(id, msg!("much", bytes: vec![0_u8; 200_000]));
     server.pump(&mut log);
-    assert!(server.queued_for(id) > 100_000 && server.queued() == server.queued_for(id));
+    let queued: Vec<_> = server.peers().map(|peer| peer.queued()).collect();
+    assert!(queued[0] > 100_000 && queued[1] == 0 && server.queued() == queued[0], "{queued:?}");
+    assert_eq!(server.get_mut(id).map(|peer| peer.as_peer().queued()), Some(queued[0]));
     drop(streams);
     until(|| {
         server.pump(&mut log);

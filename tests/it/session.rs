@@ -1,9 +1,10 @@
 //! The session: hello, heartbeats, goodbyes, and what plain peers never notice of them.
 
 use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use hexapod::{Client, Config, MemoryNetwork, SendError, Server, msg};
+use hexapod::{Client, Config, MemoryNetwork, SendError, Server, Trace, msg};
 
 use crate::harness::{GREETING, Network, Stream, frame, on_both, until};
 
@@ -233,6 +234,63 @@ fn who_speaks_first_and_says_hello_later_stays_plain() {
     for said in ["hi", "$hello", "$bye", "$ping"] {
         assert!(of_stream.iter().any(|line| line.ends_with(said)), "{said}: {of_stream:?}");
     }
+}
+
+#[test]
+fn a_tracer_is_shown_every_step_of_both_ends_in_order() {
+    let mut pair = Pair::in_memory(Config::new().game("g"), Config::new().game("g"));
+    let logs = [(); 3].map(|()| Arc::new(Mutex::new(Vec::new())));
+    let tracer = |log: &Arc<Mutex<Vec<String>>>| {
+        let log = Arc::clone(log);
+        move |trace: &Trace<'_>| {
+            let names_action = |action| trace.to_string().contains(&format!("{action:?}"));
+            assert!(trace.action().is_none_or(names_action), "{trace:?}");
+            let line = trace.to_string().replace(", \"max_frame\": 1048576", "");
+            log.lock().expect("no panic").push(line.replace(", \"version\": \"\"", ""));
+        }
+    };
+    pair.server.on_trace(tracer(&logs[0]));
+    pair.client.on_trace(tracer(&logs[1]));
+    pair.client.send(msg!("move", x: 7));
+    pair.server.on("move", |ctx, _| {
+        ctx.send(msg!("ouch"));
+        ctx.kick(ctx.peer(), "enough");
+    });
+    pair.until(|pair| pair.there.len() == 3);
+    // An attempt that fails is shown too.
+    let mut lonely = Client::<Log>::connect_memory(&MemoryNetwork::new(), pair.addr);
+    lonely.on_trace(tracer(&logs[2]));
+    lonely.pump_at(pair.now, &mut Log::new());
+
+    let [here, there, nowhere] = logs.map(|log| log.lock().expect("no panic").join("\n"));
+    let from = here.lines().next().and_then(|line| line.rsplit(' ').next()).unwrap_or_default();
+    assert_eq!(
+        here,
+        format!(
+            r#"   0.001 s  #1 -- connected with {from}
+   0.001 s  #1 -> {{"action": "connected", "hexapod": {{"wire": 1, "game": "g"}}}}
+   0.002 s  #1 <- {{"action": "$hello", "wire": 1, "game": "g"}}
+   0.002 s  #1 <- {{"action": "move", "x": 7}}
+   0.002 s  #1 -> {{"action": "ouch"}}
+   0.002 s  #1 -> {{"action": "$bye", "code": "kicked", "text": "enough"}}
+   0.002 s  #1 -- disconnected: kicked: enough"#
+        )
+    );
+    assert_eq!(
+        there,
+        format!(
+            r#"   0.001 s  #1 <- {{"action": "connected", "hexapod": {{"wire": 1, "game": "g"}}}}
+   0.001 s  #1 -> {{"action": "$hello", "wire": 1, "game": "g"}}
+   0.001 s  #1 -> {{"action": "move", "x": 7}}
+   0.001 s  #1 -- connected with {}
+   0.002 s  #1 <- {{"action": "ouch"}}
+   0.002 s  #1 <- {{"action": "$bye", "code": "kicked", "text": "enough"}}
+   0.002 s  #1 -- disconnected: kicked: enough"#,
+            pair.addr
+        )
+    );
+    let refused = "-- not connected: nobody listens at";
+    assert_eq!(nowhere, format!("   0.000 s  #1 {refused} {} (connection refused)", pair.addr));
 }
 
 #[test]

@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 10] = [
     &["config", "id", "msgpack", "quote", "ring", "slab", "value"],
     &["codec", "frame", "message"],
     &["dialect", "inbox", "reason"],
-    &["error", "event", "transport"],
+    &["error", "event", "trace", "transport"],
     &["net", "sender", "typed"],
     &["context"],
     &["dispatch", "report"],
