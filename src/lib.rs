@@ -114,6 +114,8 @@ mod frame;
 pub mod fuzzing;
 mod id;
 mod inbox;
+#[cfg(doc)]
+pub mod manual;
 mod message;
 mod msgpack;
 mod net;
