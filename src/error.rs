@@ -224,9 +224,8 @@ impl fmt::Display for Fault {
                 write!(f, ": {error}")
             }
             FaultCause::Undelivered { bytes } => {
-                f.write_str("closed the connection")?;
-                self.about(f, "to")?;
-                write!(f, " before the last {bytes} bytes were delivered")
+                write!(f, "could not deliver the last {bytes} bytes")?;
+                self.about(f, "to")
             }
             FaultCause::Refused { addr, limit: Limit::Peers } => {
                 write!(f, "turned {addr} away: as many peers are here as may be (max_peers)")

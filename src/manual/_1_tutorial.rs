@@ -78,10 +78,12 @@
 //! HELLO
 //! ```
 //!
-//! And without the server:
+//! Nothing is lost in silence. Without the server, the first line is the library's, on standard
+//! error, for want of an [`on_error`](crate::Client::on_error); the second is the program's:
 //!
 //! ```text
 //! $ cargo run --bin echo_client
+//! hexapod: could not deliver the last 29 bytes to #1 (on_error would tell you of each)
 //! nobody listens at 127.0.0.1:5071 (connection refused)
 //! ```
 //!
@@ -122,8 +124,8 @@
 //!
 //! The second type, `Player`, is kept for each peer: made by `Default` when it connects, found as
 //! `ctx.data()` in every handler of its messages, still there in
-//! [`on_disconnect`](crate::Server::on_disconnect), and dropped then. That handler runs exactly once
-//! for every peer that was connected, whatever became of it.
+//! [`on_disconnect`](crate::Server::on_disconnect), and dropped then. That handler runs exactly
+//! once for every peer that was connected, whatever became of it.
 //!
 //! [`run`](crate::Server::run) is the loop for programs that have none: it pumps, and calls the
 //! closure, 60 times a second.

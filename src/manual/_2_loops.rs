@@ -42,9 +42,9 @@
 //! }
 //! ```
 //!
-//! Any server will do that passes "dot" on to everybody:
-//! `server.on("dot", |ctx, msg| ctx.broadcast(Outgoing::from(msg)))`. ggez and others are alike:
-//! `pump` in `update`, with the state that the game has beside the network.
+//! Any server will do that passes "dot" on to everybody: `server.on("dot", |ctx, msg|
+//! ctx.broadcast(Outgoing::from(msg)))`. ggez and others are alike: `pump` in `update`, with the
+//! state that the game has beside the network.
 //!
 //! # bevy
 //!
@@ -60,9 +60,6 @@
 //! #[derive(Resource)]
 //! struct Net(SyncCell<Client<()>>);
 //!
-//! #[derive(Component)]
-//! struct Dot(f32, f32);
-//!
 //! fn network(mut net: ResMut<Net>, mut commands: Commands) {
 //!     let net = net.0.get();
 //!     net.pump(&mut ());
@@ -71,7 +68,7 @@
 //!             Event::Connected { .. } => net.send(msg!("dot", x: 1, y: 2)),
 //!             Event::Message { message, .. } if message.action() == "dot" => {
 //!                 let (Ok(x), Ok(y)) = (message.get("x"), message.get("y")) else { continue };
-//!                 commands.spawn(Dot(x, y));
+//!                 commands.spawn(Transform::from_xyz(x, y, 0.0));
 //!             }
 //!             other => info!("{other:?}"),
 //!         }
@@ -124,8 +121,8 @@
 //! thread, as here, or pump both from one loop: then a [`MemoryNetwork`](crate::MemoryNetwork)
 //! joins the own player, and [`listen`](crate::Server::listen) lets the others in.
 //!
-//! [`run`](crate::Server::run) ends with [`shutdown`](crate::Server::shutdown): nobody is let in any
-//! more, everybody is told, what was sent is delivered within
+//! [`run`](crate::Server::run) ends with [`shutdown`](crate::Server::shutdown): nobody is let in
+//! any more, everybody is told, what was sent is delivered within
 //! [`Config::flush_timeout`](crate::Config::flush_timeout).
 //!
 //! # Other threads
@@ -147,9 +144,9 @@
 //!
 //! # A loop that sleeps
 //!
-//! A pump takes a system call for each peer, whether or not it has said something; the
-//! price is small at 60 pumps a second, and the same however little happens. A server that waits
-//! for players may pump less often:
+//! A pump takes a system call for each peer, whether or not it has said something; the price is
+//! small at 60 pumps a second, and the same however little happens. A server that waits for players
+//! may pump less often:
 //!
 //! ```no_run
 //! # use std::time::Duration;

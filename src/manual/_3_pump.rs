@@ -81,11 +81,11 @@
 //!
 //! # What a handler may do
 //!
-//! Everything that [`Context`](crate::Context) has, at any time: send to anybody, kick anybody, look
-//! at all peers. What is sent leaves at the end of the pump, and for each peer in the order in which
-//! it was sent. Who is kicked is gone at once for `peers`, `broadcast` and `send`; what was sent to
-//! it before is still delivered. The message is borrowed from the library's buffer, so nothing is
-//! copied that you do not keep.
+//! Everything that [`Context`](crate::Context) has, at any time: send to anybody, kick anybody,
+//! look at all peers. What is sent leaves at the end of the pump, and for each peer in the order in
+//! which it was sent. Who is kicked is gone at once for `peers`, `broadcast` and `send`; what was
+//! sent to it before is still delivered. The message is borrowed from the library's buffer, so
+//! nothing is copied that you do not keep.
 //!
 //! Only the endpoint's own set of handlers is out of reach: handlers are registered before or
 //! between pumps.
@@ -107,7 +107,8 @@
 //! On a server a peer is there, and `on_connect` runs, as soon as it is accepted; old clients never
 //! say more than what they play. On a client the server is there when its greeting has come. From
 //! then on, exactly one `on_disconnect` follows, whoever ends it; a client's attempt that comes to
-//! nothing is one `on_connect_failed` instead. None of these can be caused by the words of a message.
+//! nothing is one `on_connect_failed` instead. None of these can be caused by the words of a
+//! message.
 //!
 //! What was sent before an end is delivered first, in both directions, unless the link is dead or
 //! the peer does not read.

@@ -2,8 +2,8 @@
 //!
 //! A normal end is no error. Why a connection has ended is a value that `on_disconnect` is given;
 //! why one never came about, `on_connect_failed`; and what goes wrong without ending anything goes
-//! to `on_error`. All of them are made to be shown: as text they complete the sentence "the peer has
-//! left: …".
+//! to `on_error`. All of them are made to be shown: as text they complete the sentence "the peer
+//! has left: …".
 //!
 //! # Why a peer has left
 //!
@@ -49,15 +49,15 @@
 //!
 //! # What goes wrong without an end
 //!
-//! [`Fault`](crate::Fault), as `on_error` is given it: a cause, and peer and action where it is about
-//! one. Each is also counted, in [`faults`](crate::Server::faults).
+//! [`Fault`](crate::Fault), as `on_error` is given it: a cause, and peer and action where it is
+//! about one. Each is also counted, in [`faults`](crate::Server::faults).
 //!
 //! | cause | as text | what to do |
 //! | --- | --- | --- |
 //! | `Handler` | the handler of "move" from #3 failed: … | A field that is missing or of another type: a client of another version, or a stranger. |
 //! | `Send` | did not send "move" to #3: not connected | See below. |
 //! | `NotAMessage` | left out what came from #3: a map without "action" is no message | The peer may be an old one; the next message is read as if nothing had been. |
-//! | `Undelivered` | closed the connection to #3 before the last 5 bytes were delivered | The peer did not read its last words within `flush_timeout`. |
+//! | `Undelivered` | could not deliver the last 5 bytes to #3 | The peer did not read its last words within `flush_timeout`. |
 //! | `Refused` | turned 10.0.0.9:4000 away: as many peers are here as may be (max_peers) | Raise the limit, if there are so many players. |
 //! | `Listener` | cannot accept connections now: Too many open files | Raise the number of descriptors (`ulimit -n`). It goes on trying. |
 //! | `More` | 7 more faults in this pump | No more than 256 of a pump are kept. |

@@ -31,8 +31,8 @@
 //! # What a peer can cost
 //!
 //! * Idle: some 512 bytes, and a descriptor. No buffer is held for it.
-//! * While a message of its is on the way: what has *arrived* of it, never what its header claims; so
-//!   `max_frame_len` and 64 KiB at most.
+//! * While a message of its is on the way: what has *arrived* of it, never what its header claims;
+//!   so `max_frame_len` and 64 KiB at most.
 //! * While it does not read: what the game has sent it, `max_outbound` at most.
 //!
 //! Decoding makes no copy: a handler's [`Message`](crate::Message) is a view of the bytes as they

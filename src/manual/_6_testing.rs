@@ -1,5 +1,5 @@
-//! Testing: your game's netcode in one thread, with lag, loss of links, and a clock of your own; and
-//! how to watch it run.
+//! Testing: your game's netcode in one thread, with lag, loss of links, and a clock of your own;
+//! and how to watch it run.
 //!
 //! # A server and its players, in one thread
 //!
@@ -83,8 +83,8 @@
 //!
 //! # Bad weather
 //!
-//! A [`Simulator`](crate::Simulator) stands between a server or client and its network, be it memory
-//! or TCP, and makes of it a link with [`Conditions`](crate::Conditions): latency, jitter, a
+//! A [`Simulator`](crate::Simulator) stands between a server or client and its network, be it
+//! memory or TCP, and makes of it a link with [`Conditions`](crate::Conditions): latency, jitter, a
 //! bandwidth, reads and writes in small pieces, stalls, resets. It is all drawn from a seed: the
 //! same seed, and the same pumps at the same times, give the same run again.
 //!
@@ -129,8 +129,8 @@
 //!
 //! # Strangers
 //!
-//! [`MemoryNetwork::connect`](crate::MemoryNetwork::connect) gives a bare stream, for what no client
-//! would say. With it a fuzzer can try your handlers: the README has its eight lines.
+//! [`MemoryNetwork::connect`](crate::MemoryNetwork::connect) gives a bare stream, for what no
+//! client would say. With it a fuzzer can try your handlers: the README has its eight lines.
 //!
 //! # Watching it run
 //!

@@ -11,7 +11,7 @@
 //! highest byte first, and does not count itself.
 //!
 //! ```text
-//! 00 00 00 18                 | 24 bytes follow
+//! 00 00 00 17                 | 23 bytes follow
 //! 83                          | a map of 3 pairs
 //! a6 61 63 74 69 6f 6e        |   "action"
 //! a4 6d 6f 76 65              |   "move"
@@ -26,19 +26,20 @@
 //!
 //! # Messages
 //!
-//! The payload is one value of [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md),
-//! with nothing behind it: a map, in which the text key `"action"` stands exactly once, anywhere,
-//! with a text as its value. All else is the game's.
+//! The payload is one value of
+//! [MessagePack](https://github.com/msgpack/msgpack/blob/master/spec.md), with nothing behind it: a
+//! map, in which the text key `"action"` stands exactly once, anywhere, with a text as its value.
+//! All else is the game's.
 //!
 //! * Every form of MessagePack is read, whether or not there is a shorter one; what is written has
 //!   the shortest, floats the size that the program gave them.
 //! * Texts are UTF-8. Keys may be anything but arrays and maps.
-//! * Arrays and maps nest 32 deep at most, the message itself counted; a message holds 65,536 values
-//!   at most, counting each key, each value and each array or map itself.
+//! * Arrays and maps nest 32 deep at most, the message itself counted; a message holds 65,536
+//!   values at most, counting each key, each value and each array or map itself.
 //!
 //! A payload that breaks one of these rules ends the connection. One that is good MessagePack, but
-//! no message (nil, a number, a map without `"action"`), is left out and reported, and the next frame
-//! is read as if nothing had been.
+//! no message (nil, a number, a map without `"action"`), is left out and reported, and the next
+//! frame is read as if nothing had been.
 //!
 //! | first byte | value | then come |
 //! | --- | --- | --- |
@@ -93,7 +94,7 @@
 //! A client that wants heartbeats and reasons answers with a hello, as its very first frame:
 //!
 //! ```text
-//! 00 00 00 3a                 | 58 bytes follow
+//! 00 00 00 38                 | 56 bytes follow
 //! 85                          | a map of 5 pairs
 //! a6 61 63 74 69 6f 6e        |   "action"
 //! a6 24 68 65 6c 6c 6f        |   "$hello"
@@ -112,9 +113,9 @@
 //! differ, each side says goodbye.
 //!
 //! A client that begins with anything else, or says nothing, is *plain*, and stays so: it is never
-//! asked for signs of life and hears nothing whose action begins with `$`. Between a client that has
-//! said hello and a server that has sent the key `"hexapod"`, all actions that begin with `$` are
-//! control messages. One that is not known is passed over: later versions may have more.
+//! asked for signs of life and hears nothing whose action begins with `$`. Between a client that
+//! has said hello and a server that has sent the key `"hexapod"`, all actions that begin with `$`
+//! are control messages. One that is not known is passed over: later versions may have more.
 //!
 //! # Heartbeats
 //!
@@ -140,15 +141,15 @@
 //! 01                          |   1
 //! ```
 //!
-//! Any byte is a sign of life, not only a pong. Who gives none for twenty seconds is disconnected. A
-//! client need not ask; it has to answer.
+//! Any byte is a sign of life, not only a pong. Who gives none for twenty seconds is disconnected.
+//! A client need not ask; it has to answer.
 //!
 //! # Goodbyes
 //!
 //! The last frame of the side that ends a connection, where the other side is no plain peer:
 //!
 //! ```text
-//! 00 00 00 27                 | 39 bytes follow
+//! 00 00 00 25                 | 37 bytes follow
 //! 83                          | a map of 3 pairs
 //! a6 61 63 74 69 6f 6e        |   "action"
 //! a4 24 62 79 65              |   "$bye"
@@ -169,8 +170,8 @@
 //!
 //! Who has said goodbye writes nothing more, shuts down the writing half of its connection, reads
 //! and throws away what still comes, and closes when the other side has closed too, or after five
-//! seconds. That is what makes a goodbye arrive: a system that closes a socket with unread data in it
-//! throws away what it has not delivered.
+//! seconds. That is what makes a goodbye arrive: a system that closes a socket with unread data in
+//! it throws away what it has not delivered.
 //!
 //! # A client in Python
 //!

@@ -98,6 +98,13 @@ impl Program {
         self.line_with(|_| true, "another line")
     }
 
+    /// A line that is there by now: for who has something else to do meanwhile.
+    pub(crate) fn try_next(&mut self) -> Option<String> {
+        let line = self.output.try_recv().ok()?;
+        self.seen.push(line.clone());
+        Some(line)
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_none()
     }

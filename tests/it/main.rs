@@ -9,12 +9,14 @@ mod found;
 mod harness;
 mod hostile;
 mod lifecycle;
+mod manual;
 mod messages;
 mod python;
 mod sending;
 mod session;
 mod simulation;
 mod tidy;
+mod tutorial;
 #[cfg(feature = "serde")]
 mod typed;
 mod wire;
