@@ -34,6 +34,9 @@
 //!
 //! # Where to begin
 //!
+//! [**The manual**](manual) is a book in seven pages: a tutorial, loops in engines and without,
+//! what a pump does, ends and errors, limits, testing, and the wire byte by byte. Then:
+//!
 //! * [`Server`] and [`Client`]: the two ends, each with an example.
 //! * [`msg!`] makes a message, [`Message::get`] reads one; [`IntoValue`] and [`FromValue`] say what
 //!   a field can be. [`Value`] is the tree, for code that does not know what it is given.
@@ -44,22 +47,14 @@
 //!   other threads, and a loop for programs that have none.
 //! * [`MemoryNetwork`]: server and clients in one thread, for tests and for a host that plays.
 //!   [`Simulator`]: that, or TCP, through a bad network.
+//! * [`Trace`], [`Peer`], [`Traffic`], [`Faults`]: how a game is watched.
 //!
-//! # What happens in a pump, in order
+//! # What happens in a pump
 //!
-//! 1. What other threads have handed to a [`Sender`] is sent.
-//! 2. Every listener accepts who is waiting. A new peer is greeted, then its `on_connect` runs.
-//! 3. Every peer's turn: what it has sent is read, and each message goes to the handler of its
-//!    action (or to `on_unhandled`), then to `on_any`. A turn ends when nothing is left to read, or
-//!    with the peer's share of the pump: [`Config::messages_per_pump`] and
-//!    [`Config::bytes_per_pump`]. Who is first changes from pump to pump.
-//! 4. Heartbeats go out where it is time; who has been silent for too long is disconnected.
-//! 5. What was sent is written, one system call per peer that has something to be told.
-//!
-//! Between any two handlers, what has come up meanwhile is told first: faults to `on_error`, then
-//! the events of peers, `on_connect`, `on_connect_failed` and `on_disconnect`, in the order in
-//! which they came about. So a peer that a handler kicks has left before the next message is
-//! handled.
+//! Newcomers are accepted, greeted, and their `on_connect` runs. What every peer has sent is read,
+//! and each message goes to the handler of its action. Who has been silent for too long is
+//! disconnected. At the end, what was sent is written, with one system call per peer. It all
+//! happens on the thread that pumps, in [this order](manual::_3_pump).
 //!
 //! # What it promises
 //!

@@ -20,7 +20,7 @@ use crate::harness::{Network, Stream, frame, on_both, until};
 pub(crate) fn page(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/manual").join(name);
     let source = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let strip = |line: &str| line.strip_prefix("//! ").unwrap_or(&line[3..]).to_owned() + "\n";
+    let strip = |line: &str| line.get(4..).unwrap_or_default().to_owned() + "\n";
     source.lines().take_while(|line| line.starts_with("//!")).map(strip).collect()
 }
 

@@ -102,7 +102,7 @@ fn versions_that_differ_are_told_on_both_sides() {
             pair.there[1],
             format!("failed: versions differ: here is \"tag 3\", {addr} has \"tag 2\"")
         );
-        assert!(pair.there[0].starts_with("fault: closed the connection"), "{:?}", pair.there);
+        assert!(pair.there[0].starts_with("fault: could not deliver"), "{:?}", pair.there);
         assert_eq!(
             pair.here,
             ["#1 up", "#1 down: versions differ: here is \"tag 2\", there is \"tag 3\""]
