@@ -57,7 +57,7 @@
 //! | `Handler` | the handler of "move" from #3 failed: … | A field that is missing or of another type: a client of another version, or a stranger. |
 //! | `Send` | did not send "move" to #3: not connected | See below. |
 //! | `NotAMessage` | left out what came from #3: a map without "action" is no message | The peer may be an old one; the next message is read as if nothing had been. |
-//! | `Undelivered` | could not deliver the last 5 bytes to #3 | The peer did not read its last words within `flush_timeout`. |
+//! | `Undelivered` | could not deliver the last 5 bytes to #3 | The peer did not read its last words within `flush_timeout`; or there never was a connection. |
 //! | `Refused` | turned 10.0.0.9:4000 away: as many peers are here as may be (max_peers) | Raise the limit, if there are so many players. |
 //! | `Listener` | cannot accept connections now: Too many open files | Raise the number of descriptors (`ulimit -n`). It goes on trying. |
 //! | `More` | 7 more faults in this pump | No more than 256 of a pump are kept. |
