@@ -100,9 +100,9 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How long a peer may be silent that answers heartbeats. Default: 20 s.
     ///
-    /// It finds links that are dead without having been closed. After a pause, more than 5 s
-    /// without a pump, the count begins anew. Where a full queue of events keeps peers from being
-    /// read, it counts until they were.
+    /// It finds links that are dead without having been closed. After a pause, more than 5 s, or
+    /// than half of this, without a pump, the count begins anew. Where a full queue of events keeps
+    /// peers from being read, it counts until they were.
     pub idle_timeout: Duration,
     /// How long a peer may be silent that never said whether it can answer a heartbeat.
     /// Default: 4 h.
@@ -227,6 +227,12 @@ impl Config {
     /// How often to ask for a sign of life: more often than silence is judged.
     pub(crate) fn beat(&self) -> Duration {
         self.heartbeat.min(self.idle_timeout / 3)
+    }
+
+    /// A longer gap between two pumps is a pause. With a short `idle_timeout` a shorter gap, for
+    /// two ends that stood still together have heard nothing for as long, and a heartbeat more.
+    pub(crate) fn pause(&self) -> Duration {
+        PAUSE.min(self.idle_timeout / 2)
     }
 
     /// The bound on a peer's outbound bytes: at least one whole frame with its header fits.
