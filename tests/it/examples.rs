@@ -98,6 +98,11 @@ impl Program {
         self.line_with(|_| true, "another line")
     }
 
+    /// The number that the system gave it.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_none()
     }
@@ -195,7 +200,7 @@ pub(crate) fn greeted(addr: &str) -> TcpStream {
 
 /// The next one who connects here.
 #[track_caller]
-fn accepted(listener: &TcpListener) -> TcpStream {
+pub(crate) fn accepted(listener: &TcpListener) -> TcpStream {
     listener.set_nonblocking(true).expect("non-blocking");
     let mut accepted = None;
     until(|| {
@@ -229,7 +234,7 @@ pub(crate) fn reads(stream: &mut TcpStream, wanted: &[u8]) {
 
 /// Reads one frame and returns its payload.
 #[track_caller]
-fn payload(stream: &mut TcpStream) -> Vec<u8> {
+pub(crate) fn payload(stream: &mut TcpStream) -> Vec<u8> {
     let mut len = [0; 4];
     stream.read_exact(&mut len).expect("a header in time");
     let mut payload = vec![0; u32::from_be_bytes(len) as usize];

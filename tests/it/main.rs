@@ -1,7 +1,10 @@
 //! Tests from outside, one binary. `cargo test` runs all of it on loopback and in memory.
 
+mod actor;
 mod alloc;
 mod bounds;
+#[cfg(target_os = "linux")]
+mod cable;
 mod crowd;
 mod driving;
 mod examples;
@@ -10,6 +13,8 @@ mod harness;
 mod hostile;
 mod lifecycle;
 mod messages;
+#[cfg(unix)]
+mod processes;
 mod python;
 mod sending;
 mod session;
