@@ -146,7 +146,8 @@ pub(crate) fn serve(mut server: Server<Log, Guest>) {
 
 /// Sends somebody away: `bob you are too loud`. The words arrive; `on_disconnect` does the rest.
 fn kick(server: &mut Server<Log, Guest>, order: &str) {
-    let (who, why) = order.trim().split_once(' ').unwrap_or((order.trim(), ""));
+    let order = order.trim();
+    let (who, why) = order.split_once(' ').unwrap_or((order, ""));
     // The number, as the log shows it, serves where the nickname does not.
     let is_meant = |peer: &Peer<'_, Guest>| peer.data().nick == who || peer.id().to_string() == who;
     let ids: Vec<_> = server.peers().filter(is_meant).map(|peer| peer.id()).collect();
