@@ -99,6 +99,7 @@ impl Program {
     }
 
     /// The number that the system gave it.
+    #[cfg(unix)]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }

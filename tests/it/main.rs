@@ -1,5 +1,6 @@
 //! Tests from outside, one binary. `cargo test` runs all of it on loopback and in memory.
 
+#[cfg(unix)]
 mod actor;
 mod alloc;
 mod bounds;

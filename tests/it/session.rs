@@ -9,6 +9,8 @@ use crate::harness::{GREETING, Network, Stream, frame, on_both, until};
 
 type Log = Vec<String>;
 
+const FRAME: Duration = Duration::from_millis(16);
+
 /// A server and a client in memory, with a clock that the test turns.
 struct Pair {
     network: Network,
@@ -223,6 +225,25 @@ fn a_pause_longer_than_a_short_timeout_makes_no_victim() {
         pair.server.pump_at(pair.now, &mut pair.here);
     }
     assert_eq!(pair.here[1..], ["#1 down: silent for too long"]);
+}
+
+/// Who sleeps as long as `next_timeout` allows does not pause, and finds out as well.
+#[test]
+fn who_sleeps_until_something_is_due_finds_dead_links_too() {
+    for seconds in [3, 20, 300] {
+        let idle = Duration::from_secs(seconds);
+        let config = Config::new().idle_timeout(idle).heartbeat(idle);
+        let mut pair = Pair::in_memory(config.clone(), config);
+        pair.until(|pair| pair.client.round_trip().is_some());
+        // The client is suspended; the server sleeps, and a little longer each time than it wanted.
+        let begun = pair.now;
+        while pair.here.len() == 1 && pair.now < begun + 2 * idle {
+            pair.now += pair.server.next_timeout().expect("a heartbeat") + FRAME;
+            pair.server.pump_at(pair.now, &mut pair.here);
+        }
+        let took = pair.now - begun;
+        assert!(pair.here.len() == 2 && took < idle + idle / 10, "{idle:?}: {took:?}");
+    }
 }
 
 /// A laptop that is suspended between a connection and its greeting does not fail to connect.
