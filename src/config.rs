@@ -100,9 +100,9 @@ pub struct Config {
     pub heartbeat: Duration,
     /// How long a peer may be silent that answers heartbeats. Default: 20 s.
     ///
-    /// It finds links that are dead without having been closed. After a pause, more than 5 s
-    /// without a pump, the count begins anew. Where a full queue of events keeps peers from being
-    /// read, it counts until they were.
+    /// It finds links that are dead without having been closed. After a pause, more than half of
+    /// this without a pump, the count begins anew. Where a full queue of events keeps peers from
+    /// being read, it counts until they were.
     pub idle_timeout: Duration,
     /// How long a peer may be silent that never said whether it can answer a heartbeat.
     /// Default: 4 h.
@@ -229,6 +229,15 @@ impl Config {
         self.heartbeat.min(self.idle_timeout / 3)
     }
 
+    /// A longer gap between two pumps is a pause, in which nobody listened.
+    ///
+    /// It is longer than a heartbeat, so that who sleeps until one is due does not pause; and two
+    /// ends that stood still together for less have heard each other in time: it and a heartbeat
+    /// are less than `idle_timeout`.
+    pub(crate) fn pause(&self) -> Duration {
+        self.idle_timeout / 2
+    }
+
     /// The bound on a peer's outbound bytes: at least one whole frame with its header fits.
     pub(crate) fn outbound(&self) -> usize {
         self.max_outbound.max(self.frame_len().saturating_add(16))
@@ -256,7 +265,7 @@ pub(crate) const QUIET_AFTER: Duration = Duration::from_millis(100);
 pub(crate) const QUIET_PERIOD: Duration = Duration::from_millis(1);
 
 /// A longer gap between two pumps is a pause (a debugger, a suspended laptop): what has been going
-/// on meanwhile is read before frames are judged late.
+/// on meanwhile is read before frames are judged late. For silence, see [`Config::pause`].
 pub(crate) const PAUSE: Duration = Duration::from_secs(5);
 
 /// After an error of `accept` (no descriptors left, say) the listener rests this long.

@@ -17,7 +17,7 @@ use std::sync::mpsc::TryRecvError;
 use std::thread;
 use std::time::Duration;
 
-use hexapod::{Context, Outgoing, Server, msg};
+use hexapod::{Context, Outgoing, Peer, Server, msg};
 
 use crate::FRAME;
 use crate::terminal::{is_harmless, print, safe, typed_lines};
@@ -124,18 +124,37 @@ fn nickname(wanted: &str) -> String {
 /// Serves until somebody types `quit`.
 pub(crate) fn serve(mut server: Server<Log, Guest>) {
     let mut log = Log { prints: true };
-    print("type quit to end the chat");
+    print("type quit to end the chat, or kick NICK and why");
     let mut typed = typed_lines();
     loop {
         match typed.try_recv().as_deref() {
             Ok("quit") => break end(server, &mut log),
+            Ok(line) => match line.strip_prefix("kick ") {
+                Some(order) => kick(&mut server, order),
+                None if line.is_empty() => {}
+                None => print("that is neither quit nor kick NICK and why"),
+            },
             // The end of the input is no `quit`: a server may well be started without a terminal.
             // And on a terminal there is more to read behind a Ctrl-D.
             Err(TryRecvError::Disconnected) if io::stdin().is_terminal() => typed = typed_lines(),
-            _ => {}
+            Err(_) => {}
         }
         server.pump(&mut log);
         thread::sleep(FRAME);
+    }
+}
+
+/// Sends somebody away: `bob you are too loud`. The words arrive; `on_disconnect` does the rest.
+fn kick(server: &mut Server<Log, Guest>, order: &str) {
+    let order = order.trim();
+    let (who, why) = order.split_once(' ').unwrap_or((order, ""));
+    // The number, as the log shows it, serves where the nickname does not.
+    let is_meant = |peer: &Peer<'_, Guest>| peer.data().nick == who || peer.id().to_string() == who;
+    let ids: Vec<_> = server.peers().filter(is_meant).map(|peer| peer.id()).collect();
+    match ids[..] {
+        [] => print(&format!("nobody here is called {who}")),
+        [id] => _ = server.kick(id, why.trim()),
+        _ => print(&format!("{who} may be any of {ids:?}: kick one of these")),
     }
 }
 

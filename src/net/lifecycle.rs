@@ -287,15 +287,13 @@ impl<P: Default> Net<P> {
         let transport = |wire: Wire| self.links[wire.link as usize].transport.as_ref();
         let bytes = entry.wire.and_then(|wire| transport(wire)?.heard(wire.conn));
         let heard = bytes.map_or(entry.heard, |bytes| bytes.max(entry.heard));
+        // Who could not be heard because nobody pumped gets another chance.
+        let since = |heard| self.resumed.map_or(heard, |then| then.max(heard));
         Some(match (&entry.phase, &entry.vitals) {
-            (Phase::Up, Some(_)) => {
-                // Who could not be heard because nobody pumped gets another chance.
-                let since = self.resumed.map_or(heard, |then| then.max(heard));
-                (after(since, idle_timeout), Timeout::Idle)
-            }
+            (Phase::Up, Some(_)) => (after(since(heard), idle_timeout), Timeout::Idle),
             (Phase::Up, None) => (after(heard, plain_idle_timeout), Timeout::Idle),
             (Phase::Greeting { .. }, _) => {
-                (after(entry.heard, handshake_timeout), Timeout::Handshake)
+                (after(since(entry.heard), handshake_timeout), Timeout::Handshake)
             }
             (Phase::Dialling(_) | Phase::Leaving, _) => return None,
         })

@@ -25,7 +25,7 @@ pub use session::RoundTrip;
 pub(crate) use session::Verdict;
 pub use stats::{Faults, Traffic};
 
-use crate::config::{Config, PAUSE};
+use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::error::{Fault, FaultCause};
 use crate::id::PeerId;
@@ -204,7 +204,7 @@ impl<P: Default> Net<P> {
         self.begun.get_or_insert(now);
         self.round.get_or_insert(now);
         let last = self.pumped.replace(now);
-        if last.is_some_and(|last| now.saturating_duration_since(last) > PAUSE) {
+        if last.is_some_and(|last| now.saturating_duration_since(last) > self.config.pause()) {
             self.resumed = Some(now);
         }
     }

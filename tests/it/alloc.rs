@@ -2,7 +2,7 @@
 //! a game is in its stride, and never more than the bytes that have come can justify.
 //!
 //! The counters belong to a thread, so tests that run at the same time do not disturb each other.
-//! Only what is between the two ends of [`measure`] counts.
+//! Only what is between the two ends of [`measure`] counts. One more counter is of all threads.
 #![allow(unsafe_code, reason = "an allocator cannot be written without it")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -10,6 +10,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 use std::io::Write;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use hexapod::{Client, Config, MemoryNetwork, MemoryStream, Outgoing, Server, msg};
@@ -36,6 +37,9 @@ thread_local! {
     static COUNTS: Cell<Counts> = const { Cell::new(Counts { calls: 0, live: 0, peak: 0 }) };
 }
 
+/// Bytes that are taken now by all threads together, some of which may have come from another.
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+
 fn count(change: impl FnOnce(&mut Counts)) {
     // While a thread ends there may be nobody left to count for.
     let _ = COUNTS.try_with(|cell| {
@@ -46,6 +50,7 @@ fn count(change: impl FnOnce(&mut Counts)) {
 }
 
 fn taken(bytes: usize) {
+    LIVE.fetch_add(bytes as isize, Relaxed);
     count(|counts| {
         counts.calls += 1;
         counts.live += bytes as isize;
@@ -54,6 +59,7 @@ fn taken(bytes: usize) {
 }
 
 fn given_back(bytes: usize) {
+    LIVE.fetch_sub(bytes as isize, Relaxed);
     count(|counts| counts.live -= bytes as isize);
 }
 
@@ -85,15 +91,20 @@ unsafe impl GlobalAlloc for Counting {
 
 /// What some work has taken from the heap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Heap {
+pub(crate) struct Heap {
     calls: u64,
     /// How many bytes more than before were taken at once, and how many still are.
     peak: isize,
-    kept: isize,
+    pub(crate) kept: isize,
+}
+
+/// How many bytes the whole process has taken from the heap and not given back.
+pub(crate) fn live() -> isize {
+    LIVE.load(Relaxed)
 }
 
 /// Does some work and tells what it took from the heap.
-fn measure<T>(work: impl FnOnce() -> T) -> (T, Heap) {
+pub(crate) fn measure<T>(work: impl FnOnce() -> T) -> (T, Heap) {
     let before = COUNTS.get();
     COUNTS.set(Counts { peak: before.live, ..before });
     let done = work();

@@ -105,6 +105,12 @@ impl Program {
         Some(line)
     }
 
+    /// The number that the system gave it.
+    #[cfg(unix)]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("a child").is_none()
     }
@@ -202,7 +208,7 @@ pub(crate) fn greeted(addr: &str) -> TcpStream {
 
 /// The next one who connects here.
 #[track_caller]
-fn accepted(listener: &TcpListener) -> TcpStream {
+pub(crate) fn accepted(listener: &TcpListener) -> TcpStream {
     listener.set_nonblocking(true).expect("non-blocking");
     let mut accepted = None;
     until(|| {
@@ -236,7 +242,7 @@ pub(crate) fn reads(stream: &mut TcpStream, wanted: &[u8]) {
 
 /// Reads one frame and returns its payload.
 #[track_caller]
-fn payload(stream: &mut TcpStream) -> Vec<u8> {
+pub(crate) fn payload(stream: &mut TcpStream) -> Vec<u8> {
     let mut len = [0; 4];
     stream.read_exact(&mut len).expect("a header in time");
     let mut payload = vec![0; u32::from_be_bytes(len) as usize];
@@ -252,7 +258,7 @@ fn framed(message: &Outgoing) -> Vec<u8> {
 #[test]
 fn two_join_a_served_chat_and_hear_each_other_until_quit() {
     let (mut server, addr) = chat_server();
-    server.says("type quit to end the chat");
+    server.says("type quit to end the chat, or kick NICK and why");
     let mut ann = joined(&addr, "ann");
     server.begins("#1 Anonymous joined from 127.0.0.1:");
     server.says("#1 Anonymous is now ann");
@@ -293,6 +299,49 @@ fn two_join_a_served_chat_and_hear_each_other_until_quit() {
     server.says("#1 ann left: the server was shut down");
     server.says("#2 bob left: the server was shut down");
     assert_eq!(server.ends(), Some(0));
+}
+
+#[test]
+fn a_kick_shows_its_words_in_the_other_terminal() {
+    let (mut server, addr) = chat_server();
+    let (mut ann, mut bob) = (joined(&addr, "ann"), joined(&addr, "bob"));
+    ann.says("*** players: ann, bob");
+    server.types("kick  bob   grüße,  but not in here");
+    bob.says("*** the chat is over: kicked: grüße,  but not in here");
+    assert_eq!(bob.ends(), Some(0));
+    server.says("#2 bob left: kicked: grüße,  but not in here");
+    assert_eq!(ann.next(), "*** bob left the chat");
+    assert_eq!(ann.next(), "*** players: ann");
+
+    // Who is not meant stays, and whoever types is told why.
+    for (typed, told) in [
+        ("kick bob", "nobody here is called bob"),
+        ("kick", "that is neither quit nor kick NICK and why"),
+        ("kickann", "that is neither quit nor kick NICK and why"),
+    ] {
+        server.types(typed);
+        assert_eq!(server.next(), told);
+    }
+
+    // An old client hears nothing of reasons: it just sees the end. Two of one nickname have
+    // numbers to be told apart by, and words are not asked for.
+    let (mut old, _cat) = (greeted(&addr), joined(&addr, "cat"));
+    old.write_all(&framed(&msg!("nickname", nickname: "cat"))).expect("a stream");
+    server.says("#3 Anonymous is now cat");
+    server.types("kick cat for one of two");
+    assert_eq!(server.next(), "cat may be any of [#3, #4]: kick one of these");
+    server.types("kick #3");
+    assert_eq!(server.next(), "#3 cat left: kicked");
+    let mut heard = Vec::new();
+    old.read_to_end(&mut heard).expect("an orderly end");
+    assert!(!heard.windows(4).any(|bytes| bytes == b"$bye"));
+    ann.says("*** cat left the chat");
+    assert_eq!(ann.next(), "*** players: ann, cat");
+
+    // The last word that somebody said is in nobody's way.
+    server.types("kick ann \u{1b}[2J");
+    ann.says(r"*** the chat is over: kicked: \u{1b}[2J");
+    server.says(r"#1 ann left: kicked: \u{1b}[2J");
 }
 
 #[test]

@@ -1,7 +1,11 @@
 //! Tests from outside, one binary. `cargo test` runs all of it on loopback and in memory.
 
+#[cfg(unix)]
+mod actor;
 mod alloc;
 mod bounds;
+#[cfg(target_os = "linux")]
+mod cable;
 mod crowd;
 mod driving;
 mod examples;
@@ -11,6 +15,8 @@ mod hostile;
 mod lifecycle;
 mod manual;
 mod messages;
+#[cfg(unix)]
+mod processes;
 mod python;
 mod sending;
 mod session;

@@ -11,6 +11,8 @@ use crate::manual::{blocks, page};
 
 type Log = Vec<String>;
 
+const FRAME: Duration = Duration::from_millis(16);
+
 /// A server and a client in memory, with a clock that the test turns.
 struct Pair {
     network: Network,
@@ -201,6 +203,60 @@ fn who_was_suspended_shorter_than_the_timeout_is_not_punished() {
     }
     pair.pass(Duration::from_secs(60), Duration::from_millis(100));
     assert_eq!((pair.here.len(), pair.there.len()), (1, 1), "{:?} {:?}", pair.here, pair.there);
+}
+
+/// Whoever is impatient counts short pauses as pauses, too: nobody is judged by a silence in which
+/// nobody listened.
+#[test]
+fn a_pause_longer_than_a_short_timeout_makes_no_victim() {
+    let config = Config::new().idle_timeout(Duration::from_secs(3));
+    for pause in 1..10 {
+        let mut pair = Pair::in_memory(config.clone(), config.clone());
+        pair.pass(Duration::from_millis(29_900), Duration::from_millis(100));
+        pair.now += Duration::from_secs(pause);
+        pair.pass(Duration::from_secs(30), Duration::from_millis(100));
+        let logs = (&pair.here, &pair.there);
+        assert_eq!((logs.0.len(), logs.1.len()), (1, 1), "{pause} s: {logs:?}");
+    }
+    // A slow loop is no pause: it still finds out who is silent.
+    let mut pair = Pair::in_memory(config.clone(), config);
+    pair.pass(Duration::from_secs(30), Duration::from_secs(1));
+    assert_eq!((pair.here.len(), pair.there.len()), (1, 1));
+    for _ in 0..5 {
+        pair.now += Duration::from_secs(1);
+        pair.server.pump_at(pair.now, &mut pair.here);
+    }
+    assert_eq!(pair.here[1..], ["#1 down: silent for too long"]);
+}
+
+/// Who sleeps as long as `next_timeout` allows does not pause, and finds out as well.
+#[test]
+fn who_sleeps_until_something_is_due_finds_dead_links_too() {
+    for seconds in [3, 20, 300] {
+        let idle = Duration::from_secs(seconds);
+        let config = Config::new().idle_timeout(idle).heartbeat(idle);
+        let mut pair = Pair::in_memory(config.clone(), config);
+        pair.until(|pair| pair.client.round_trip().is_some());
+        // The client is suspended; the server sleeps, and a little longer each time than it wanted.
+        let begun = pair.now;
+        while pair.here.len() == 1 && pair.now < begun + 2 * idle {
+            pair.now += pair.server.next_timeout().expect("a heartbeat") + FRAME;
+            pair.server.pump_at(pair.now, &mut pair.here);
+        }
+        let took = pair.now - begun;
+        assert!(pair.here.len() == 2 && took < idle + idle / 10, "{idle:?}: {took:?}");
+    }
+}
+
+/// A laptop that is suspended between a connection and its greeting does not fail to connect.
+#[test]
+fn a_pause_in_the_middle_of_a_handshake_makes_no_victim() {
+    let mut pair = Pair::in_memory(Config::new(), Config::new());
+    pair.client.pump_at(pair.now, &mut pair.there);
+    pair.now += Duration::from_secs(3600);
+    pair.client.pump_at(pair.now, &mut pair.there);
+    pair.pass(Duration::from_secs(1), Duration::from_millis(100));
+    assert_eq!((&pair.here[..], &pair.there[..]), (&["#1 up".into()][..], &["up".into()][..]));
 }
 
 #[test]
