@@ -16,8 +16,8 @@ use std::io;
 use std::ops::Range;
 
 use crate::codec::Codec;
-use crate::config::{Limits, READ_BUFFER};
 use crate::frame::{Frame, Input};
+use crate::limits::{Limits, READ_BUFFER};
 use crate::message::{Index, Message, ReadError};
 use crate::ring::{Pool, Ring};
 

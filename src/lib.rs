@@ -90,9 +90,9 @@
 //! context                               what a handler may do
 //! net  sender  typed                    peers, their data, sending, session, coming and going
 //! transport  error  event               TCP, memory, simulator; frames over pipes
-//! dialect  inbox  reason                a language; the bytes that are read; why it ended
+//! config  dialect  inbox  reason        all limits; a language; bytes read; why it ended
 //! message  frame  codec                 msg! and views; payloads in a stream; formats
-//! config  id  ring  slab  value  msgpack  quote
+//! limits  id  ring  slab  value  msgpack  quote
 //! ```
 //!
 //! The bytes' way: socket → inbox → frame → message → handler → ring → socket.
@@ -114,6 +114,7 @@ mod frame;
 pub mod fuzzing;
 mod id;
 mod inbox;
+mod limits;
 mod message;
 mod msgpack;
 mod net;
@@ -140,6 +141,7 @@ pub use error::{Fault, FaultCause, HandlerError, Limit, SendError};
 pub use event::{Event, OwnedMessage};
 pub use frame::FrameError;
 pub use id::PeerId;
+pub use limits::Limits;
 #[doc(hidden)]
 pub use message::key_text as __key_text;
 pub use message::{

@@ -1,7 +1,7 @@
 //! MessagePack as a dialect's format: what is canonical inside is what goes over the wire.
 
 use super::{Codec, CodecError};
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::msgpack::DecodeError;
 
 #[derive(Debug)]

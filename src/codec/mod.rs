@@ -15,7 +15,7 @@ use thiserror::Error;
 
 pub(crate) use messagepack::MessagePack;
 
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::msgpack::DecodeError;
 use crate::quote::debug_like_display;
 

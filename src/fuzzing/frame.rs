@@ -16,9 +16,10 @@ use std::time::Instant;
 
 use super::{Script, framed};
 use crate::codec::Codec;
-use crate::config::{Config, Limits};
+use crate::config::Config;
 use crate::frame::{FrameError, Framing, Input, LengthPrefix};
 use crate::inbox::Inbox;
+use crate::limits::Limits;
 use crate::msgpack::DecodeError;
 use crate::reason::{DisconnectReason, ProtocolError};
 use crate::transport::{Arrival, Close, Conn, Incoming, Pipe, Source, Streams, Transport, Whose};

@@ -10,7 +10,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Measure;
-use crate::config::{Config, DEEPEST, Limits};
+use crate::config::Config;
+use crate::limits::{DEEPEST, Limits};
 use crate::message::{
     FieldKey, Index, Message, MessageError, Outgoing, ReadError, ValueError, ValueRef,
 };

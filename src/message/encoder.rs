@@ -7,7 +7,7 @@
 use thiserror::Error;
 
 use super::IntoValue;
-use crate::config::DEEPEST;
+use crate::limits::DEEPEST;
 use crate::msgpack::{self, NotExpressible};
 use crate::quote::debug_like_display;
 use crate::value::Timestamp;

@@ -34,7 +34,7 @@ pub use outgoing::{FieldKey, Outgoing};
 pub use value_error::ValueError;
 pub use value_ref::{ArrayRef, MapRef, ValueRef};
 
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::msgpack::DecodeError;
 use crate::quote::debug_like_display;
 use crate::value::Value;

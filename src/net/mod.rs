@@ -25,11 +25,12 @@ pub use session::RoundTrip;
 pub(crate) use session::Verdict;
 pub use stats::{Faults, Traffic};
 
-use crate::config::{Config, PAUSE};
+use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::error::{Fault, FaultCause};
 use crate::id::PeerId;
 use crate::inbox::Inbox;
+use crate::limits::PAUSE;
 use crate::ring::Pool;
 use crate::slab::Slab;
 use crate::transport::{Close, Conn, Incoming, Transport};

@@ -25,9 +25,10 @@ use std::time::{Duration, Instant};
 
 use super::peers::Entry;
 use super::{Net, Phase};
-use crate::config::{Config, after};
+use crate::config::Config;
 use crate::error::SendError;
 use crate::id::PeerId;
+use crate::limits::after;
 use crate::message::{Encoder, IntoValue, Message, Outgoing, RESERVED, ValueError, ValueRef};
 use crate::quote::Plain;
 use crate::reason::{ConnectError, DisconnectReason, ProtocolError};

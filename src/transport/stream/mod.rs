@@ -21,9 +21,10 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{Arrival, Bytes, Close, Conn, Full, Incoming, Pipe, Source, Transport, Whose};
-use crate::config::{Config, QUIET_AFTER, SPARE_RINGS, after};
+use crate::config::Config;
 use crate::frame::Framing;
 use crate::inbox::Inbox;
+use crate::limits::{QUIET_AFTER, SPARE_RINGS, after};
 use crate::reason::{DisconnectReason, ProtocolError, Timeout};
 use crate::ring::Pool;
 use crate::slab::Slab;
