@@ -131,7 +131,7 @@ mod typed;
 mod value;
 
 pub use client::Client;
-pub use codec::CodecError;
+pub use codec::{Codec, CodecError, check_codec};
 pub use config::Config;
 pub use context::Context;
 pub use dialect::Dialect;
@@ -146,7 +146,7 @@ pub use limits::Limits;
 pub use message::key_text as __key_text;
 pub use message::{
     ArrayRef, EncodeError, Encoder, FieldKey, FromValue, IntoValue, MapEncoder, MapRef, Message,
-    MessageError, Outgoing, ValueError, ValueRef,
+    MessageError, Outgoing, Tuple, ValueError, ValueRef,
 };
 pub use msgpack::DecodeError;
 pub use net::{Activity, Faults, Peer, PeerMut, RoundTrip, Traffic};

@@ -16,6 +16,13 @@ pub struct Limits {
     pub elements: usize,
 }
 
+impl Default for Limits {
+    /// Those of [`Config::default`](crate::Config::default).
+    fn default() -> Self {
+        Self { depth: 32, elements: 1 << 16 }
+    }
+}
+
 /// A time to come. A wait without end is one of a hundred years, which an `Instant` can hold.
 pub(crate) fn after(now: Instant, wait: Duration) -> Instant {
     const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);

@@ -17,6 +17,7 @@ mod index;
 mod into_value;
 mod macros;
 mod outgoing;
+mod tuple;
 mod value_error;
 mod value_ref;
 
@@ -24,6 +25,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+pub(crate) use encoder::{Container, Open};
 pub use encoder::{EncodeError, Encoder, MapEncoder};
 pub use from_value::FromValue;
 pub(crate) use index::Index;
@@ -31,6 +33,7 @@ pub use into_value::IntoValue;
 #[doc(hidden)]
 pub use macros::key_text;
 pub use outgoing::{FieldKey, Outgoing};
+pub use tuple::Tuple;
 pub use value_error::ValueError;
 pub use value_ref::{ArrayRef, MapRef, ValueRef};
 
@@ -89,6 +92,14 @@ pub enum MessageError {
     /// The value holds something that cannot be written.
     #[error(transparent)]
     NotExpressible(EncodeError),
+    /// The payload of another format holds what no message can hold.
+    #[error("the {codec} holds {what}, which no message can hold")]
+    Untranslatable {
+        /// The codec's name.
+        codec: &'static str,
+        /// What it holds: "an integer beyond 64 bits", say.
+        what: &'static str,
+    },
 }
 
 /// Why bytes are not a message.

@@ -66,6 +66,7 @@ pub struct ArrayRef<'v> {
     /// From the first element on, and possibly beyond the last.
     bytes: &'v [u8],
     len: usize,
+    is_tuple: bool,
 }
 
 /// A map inside a message.
@@ -82,13 +83,14 @@ impl<'v> ValueRef<'v> {
     pub(crate) fn at(bytes: &'v [u8], at: usize) -> Option<Self> {
         let mut reader = Reader::new(bytes, at);
         let head = reader.head().ok()?;
-        Self::of(head, reader.rest())
+        Self::of(head, at, &reader)
     }
 
     /// Reads the next value and leaves the reader behind it.
     fn next(reader: &mut Reader<'v>) -> Option<Self> {
+        let at = reader.at();
         let head = reader.head().ok()?;
-        let value = Self::of(head, reader.rest())?;
+        let value = Self::of(head, at, reader)?;
         match head {
             Head::Array(len) => reader.skip(len)?,
             Head::Map(len) => reader.skip(len.checked_mul(2)?)?,
@@ -97,8 +99,9 @@ impl<'v> ValueRef<'v> {
         Some(value)
     }
 
+    /// The value whose head began at `at`; the reader stands behind the head.
     #[inline]
-    fn of(head: Head<'v>, rest: &'v [u8]) -> Option<Self> {
+    fn of(head: Head<'v>, at: usize, reader: &Reader<'v>) -> Option<Self> {
         Some(match head {
             Head::Nil => Self::Nil,
             Head::Bool(bool) => Self::Bool(bool),
@@ -107,8 +110,11 @@ impl<'v> ValueRef<'v> {
             Head::F64(float) => Self::F64(float),
             Head::Str(text) => Self::Str(std::str::from_utf8(text).ok()?),
             Head::Bytes(bytes) => Self::Bytes(bytes),
-            Head::Array(len) => Self::Array(ArrayRef { bytes: rest, len }),
-            Head::Map(len) => Self::Map(MapRef { bytes: rest, len }),
+            Head::Array(len) => {
+                let is_tuple = head.is_tuple(reader.at().saturating_sub(at));
+                Self::Array(ArrayRef { bytes: reader.rest(), len, is_tuple })
+            }
+            Head::Map(len) => Self::Map(MapRef { bytes: reader.rest(), len }),
             Head::Ext(kind, bytes) => match msgpack::timestamp(kind, bytes) {
                 Some(time) => Self::Timestamp(time),
                 None => Self::Ext(kind, bytes),
@@ -161,7 +167,7 @@ impl<'v> ValueRef<'v> {
         }
     }
 
-    /// The value as an owned tree.
+    /// The value as an owned tree. In it a tuple is an array like any other.
     pub fn to_value(self) -> Value {
         match self {
             Self::Nil => Value::Nil,
@@ -197,6 +203,14 @@ impl<'v> ArrayRef<'v> {
     /// Whether there are no elements.
     pub fn is_empty(self) -> bool {
         self.len == 0
+    }
+
+    /// Whether this is a tuple and not a list, for those who can tell the two apart: peers of
+    /// PodSixNet. A native peer's arrays are lists, but for those in a [`Tuple`](crate::Tuple).
+    ///
+    /// It does not count when two arrays are compared.
+    pub fn is_tuple(self) -> bool {
+        self.is_tuple
     }
 
     /// The element at a position; this walks over those before it.

@@ -106,6 +106,16 @@ pub(crate) enum Head<'a> {
 }
 
 impl Head<'_> {
+    /// Whether a head of this length is an array's and longer than it needs to be. Nobody writes
+    /// such a head to save bytes, so it is where Python's tuple is told from a list.
+    pub(crate) fn is_tuple(self, head_len: usize) -> bool {
+        match self {
+            Self::Array(len) if len <= FIX_ARRAY.into() => head_len > 1,
+            Self::Array(len) => len <= u16::MAX.into() && head_len > 3,
+            _ => false,
+        }
+    }
+
     /// What the value is, with its article.
     pub(crate) fn kind(self) -> &'static str {
         match self {
@@ -121,6 +131,9 @@ impl Head<'_> {
         }
     }
 }
+
+/// The longest array whose head is one byte; up to 65,535 values it is three bytes.
+const FIX_ARRAY: u16 = 15;
 
 /// The extension type of a timestamp.
 const TIMESTAMP: i8 = -1;

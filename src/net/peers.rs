@@ -21,7 +21,8 @@ pub(super) struct Entry<P> {
     /// Its connection. A peer may be without one: before, after, and one day between two.
     pub(super) wire: Option<Wire>,
     pub(super) addr: SocketAddr,
-    pub(super) dialect: Dialect,
+    /// Which of the net's dialects it speaks.
+    pub(super) dialect: u32,
     /// When its last payload came, or its phase began.
     pub(super) heard: Instant,
     /// Whether a message of it has come.
@@ -55,7 +56,7 @@ pub(super) enum Phase {
 }
 
 impl<P: Default> Entry<P> {
-    pub(super) fn new(addr: SocketAddr, dialect: Dialect, phase: Phase, now: Instant) -> Self {
+    pub(super) fn new(addr: SocketAddr, dialect: u32, phase: Phase, now: Instant) -> Self {
         Self {
             phase,
             wire: None,
@@ -89,12 +90,16 @@ impl<P> Net<P> {
     /// The peers that are connected, in the order in which they joined.
     pub(crate) fn peers(&self) -> impl Iterator<Item = Peer<'_, P>> {
         let up = self.peers.iter().filter(|(_, entry)| entry.is_up());
-        up.map(|(key, entry)| Peer { id: PeerId(key), entry })
+        up.map(|(key, entry)| self.seen(PeerId(key), entry))
     }
 
     /// A peer that is here, be it that it is just leaving.
     pub(crate) fn peer(&self, id: PeerId) -> Option<Peer<'_, P>> {
-        self.peers.get(id.0).map(|entry| Peer { id, entry })
+        self.peers.get(id.0).map(|entry| self.seen(id, entry))
+    }
+
+    fn seen<'a>(&self, id: PeerId, entry: &'a Entry<P>) -> Peer<'a, P> {
+        Peer { id, entry, dialect: self.dialects[entry.dialect as usize] }
     }
 
     pub(crate) fn data_mut(&mut self, id: PeerId) -> Option<&mut P> {
@@ -134,6 +139,7 @@ impl<P: Default> Net<P> {
 pub struct Peer<'a, P> {
     id: PeerId,
     entry: &'a Entry<P>,
+    dialect: Dialect,
 }
 
 impl<'a, P> Peer<'a, P> {
@@ -149,7 +155,7 @@ impl<'a, P> Peer<'a, P> {
 
     /// What the peer speaks.
     pub fn dialect(&self) -> Dialect {
-        self.entry.dialect
+        self.dialect
     }
 
     /// What has come from the peer and gone to it.
@@ -207,17 +213,17 @@ impl<P: Default> PeerMut<'_, P> {
 
     /// The peer's address.
     pub fn addr(&self) -> SocketAddr {
-        self.entry().addr
+        self.look().addr()
     }
 
     /// What the peer speaks.
     pub fn dialect(&self) -> Dialect {
-        self.entry().dialect
+        self.look().dialect
     }
 
     /// The game's own data of this peer.
     pub fn data(&self) -> &P {
-        &self.entry().data
+        self.look().data()
     }
 
     /// The game's own data of this peer.
@@ -240,15 +246,15 @@ impl<P: Default> PeerMut<'_, P> {
         self.net.try_send_to(self.id, &message)
     }
 
-    fn entry(&self) -> &Entry<P> {
-        let entry = self.net.peers.get(self.id.0);
-        entry.expect("a peer stays in the table as long as it is borrowed")
+    fn look(&self) -> Peer<'_, P> {
+        let peer = self.net.peer(self.id);
+        peer.expect("a peer stays in the table as long as it is borrowed")
     }
 }
 
 impl<P: Default + fmt::Debug> fmt::Debug for PeerMut<'_, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Peer { id: self.id, entry: self.entry() }.fmt(f)
+        self.look().fmt(f)
     }
 }
 

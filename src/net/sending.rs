@@ -9,11 +9,13 @@
 
 use super::peers::Wire;
 use super::{Net, Phase};
+use crate::codec::CodecError;
 use crate::dialect::Dialect;
 use crate::error::{FaultCause, SendError};
 use crate::id::PeerId;
-use crate::message::{Outgoing, RESERVED};
+use crate::message::{Outgoing, RESERVED, ValueRef};
 use crate::reason::DisconnectReason;
+use crate::slab::Key;
 use crate::transport::{Full, Whose};
 
 /// What was sent before the connection was up: canonical messages, each behind its length.
@@ -47,6 +49,25 @@ impl Early {
             Some(message)
         })
     }
+}
+
+/// The payload that a dialect makes of canonical bytes, which are that already in most.
+fn encode<'b>(
+    dialect: Dialect,
+    canonical: &'b [u8],
+    scratch: &'b mut Vec<u8>,
+) -> Result<&'b [u8], SendError> {
+    let Some(codec) = dialect.codec() else { return Ok(canonical) };
+    scratch.clear();
+    let message = ValueRef::at(canonical, 0).unwrap_or(ValueRef::Nil);
+    codec.encode(message, scratch).map_err(|error| {
+        let (CodecError::NotExpressible { what } | CodecError::Malformed { what, .. }) = error;
+        SendError::NotExpressible { codec: codec.name(), what }
+    })?;
+    if !dialect.framing().carries(scratch) {
+        return Err(SendError::HoldsTerminator { dialect: dialect.name() });
+    }
+    Ok(scratch)
 }
 
 impl<P: Default> Net<P> {
@@ -99,25 +120,33 @@ impl<P: Default> Net<P> {
             Err(error) => return self.send_fault(None, message, error),
         };
         // By index, because sending borrows the net; the list only grows by listening.
-        for at in 0..self.dialects.len() {
-            let dialect = self.dialects[at];
+        for dialect in 0..self.dialects.len() as u32 {
+            // What nobody speaks here is not written, and cannot fail.
+            let first = self.peers.first();
+            let Some(first) = self.next_speaker(first, dialect, except) else { continue };
             let encoded = self.with_payload(dialect, canonical, |net, payload| {
-                let mut next = net.peers.first();
+                let mut next = Some(first);
                 while let Some(key) = next {
-                    next = net.peers.next(key);
-                    let to = PeerId(key);
-                    let speaks =
-                        net.peers.get(key).is_some_and(|e| e.is_up() && e.dialect == dialect);
-                    if speaks && Some(to) != except {
-                        let outcome = net.queue(to, canonical, payload);
-                        net.settle(to, message, outcome);
-                    }
+                    let behind = net.peers.next(key);
+                    next = net.next_speaker(behind, dialect, except);
+                    let outcome = net.queue(PeerId(key), canonical, payload);
+                    net.settle(PeerId(key), message, outcome);
                 }
             });
             if let Err(error) = encoded {
                 self.send_fault(None, message, error);
             }
         }
+    }
+
+    /// The first peer from this one on that is up and speaks a dialect, but for one.
+    fn next_speaker(&self, from: Option<Key>, dialect: u32, except: Option<PeerId>) -> Option<Key> {
+        let speaks = |key: &Key| {
+            let entry = self.peers.get(*key);
+            entry.is_some_and(|entry| entry.is_up() && entry.dialect == dialect)
+                && Some(PeerId(*key)) != except
+        };
+        std::iter::successors(from, |key| self.peers.next(*key)).find(speaks)
     }
 
     /// The canonical bytes of a message that may be sent.
@@ -139,12 +168,12 @@ impl<P: Default> Net<P> {
     /// Lends out the payload that a dialect makes of canonical bytes.
     fn with_payload<T>(
         &mut self,
-        dialect: Dialect,
+        dialect: u32,
         canonical: &[u8],
         send: impl FnOnce(&mut Self, &[u8]) -> T,
     ) -> Result<T, SendError> {
         let mut scratch = std::mem::take(&mut self.encoded);
-        let outcome = match dialect.codec().encode(canonical, &mut scratch) {
+        let outcome = match encode(self.dialects[dialect as usize], canonical, &mut scratch) {
             Ok(payload) => {
                 let (len, max) = (payload.len(), self.config.frame_len());
                 if len > max {
@@ -153,7 +182,7 @@ impl<P: Default> Net<P> {
                     Ok(send(self, payload))
                 }
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         };
         self.encoded = scratch;
         outcome
@@ -195,10 +224,10 @@ impl<P: Default> Net<P> {
     /// Sends one of the library's own messages, past everything that waits for the connection, and
     /// a little past the limits of what a game may send.
     pub(super) fn say(&mut self, wire: Wire, message: &Outgoing) -> Result<(), SendError> {
-        let codec = self.links[wire.link as usize].dialect.codec();
+        let dialect = self.dialects[self.links[wire.link as usize].dialect as usize];
         let mut scratch = std::mem::take(&mut self.encoded);
         let outcome = message.to_bytes().map_err(SendError::from).and_then(|canonical| {
-            let payload = codec.encode(canonical, &mut scratch)?;
+            let payload = encode(dialect, canonical, &mut scratch)?;
             self.hand_over(wire, payload, Whose::Own)
         });
         self.encoded = scratch;

@@ -23,9 +23,12 @@ const FLOORS: [&[&str]; 10] = [
 ];
 
 /// Who may import from a neighbour on the same floor.
-const NEIGHBOURS: [(&str, &str); 6] = [
+const NEIGHBOURS: [(&str, &str); 9] = [
+    ("codec", "frame"),
+    ("codec", "message"),
     ("config", "dialect"),
     ("id", "slab"),
+    ("inbox", "reason"),
     ("msgpack", "limits"),
     ("msgpack", "quote"),
     ("msgpack", "value"),
