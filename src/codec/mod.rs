@@ -36,7 +36,7 @@ use crate::quote::debug_like_display;
 /// no state of a connection: there is one for all peers.
 ///
 /// ```
-/// use hexapod::{Codec, CodecError, Dialect, Encoder, Limits, ValueRef, check_codec};
+/// use hexapod::{Codec, CodecError, Dialect, Encoder, Limits, ValueRef, check_codec, msg};
 ///
 /// /// `action key=value key=value`, all of it text.
 /// #[derive(Debug)]
@@ -99,15 +99,32 @@ use crate::quote::debug_like_display;
 /// # let addr = "10.0.0.1:5071".parse()?;
 /// let mut server = hexapod::Server::<()>::with_config(hexapod::Config::new());
 /// server.listen_memory(&network, addr, WORDS)?;
+/// server.on("hi", |ctx, msg| {
+///     assert_eq!(msg.get::<&str>("to")?, "all");
+///     ctx.send(msg!("hello", to: "you"));
+///     Ok(())
+/// });
+///
+/// use std::io::{Read, Write};
+/// let mut peer = network.connect(addr)?;
+/// peer.write_all(b"hi to=all\0---\0")?;
+/// server.pump(&mut ());
+/// let mut heard = [0; 64];
+/// let len = peer.read(&mut heard)?;
+/// assert_eq!(&heard[..len], b"connected\0---\0hello to=you\0---\0");
+///
+/// for payload in [&b"hi to=all"[..], b"hi to", b"=", b" \xff", b""] {
+///     check_codec(&Words, payload);
+/// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// What it promises is tested by [`check_codec`], on whatever bytes: in a test on some, and in a
-/// fuzz target on all that a fuzzer comes up with.
+/// A format that can say no more than this has plain peers. Where maps and integers can be said
+/// too, the other end may be a hexapod client, with heartbeats and reasons.
 ///
-/// ```ignore
-/// fuzz_target!(|payload: &[u8]| hexapod::check_codec(&Words, payload));
-/// ```
+/// What it promises is tested by [`check_codec`] on any bytes. In a test these are some, and in a
+/// fuzz target, `fuzz_target!(|payload: &[u8]| check_codec(&Words, payload))`, all that a fuzzer
+/// comes up with.
 pub trait Codec: fmt::Debug + Sync {
     /// The format's name, for reports.
     fn name(&self) -> &'static str;

@@ -81,12 +81,13 @@ fn looks_like(start: [u8; 4]) -> Option<&'static str> {
     })
 }
 
-/// The same for a framing that expects no length in front.
-pub(crate) fn looks_like_another(input: Input<'_>) -> Option<&'static str> {
-    match input.start()? {
+/// The same for a framing that expects no length in front, and knows what its own bytes look like.
+pub(crate) fn looks_like_other(own: &str, input: Input<'_>) -> Option<&'static str> {
+    let like = match input.start::<4>()? {
         [0, 0, ..] => Some("a length in front, as repod has it"),
         start => looks_like(start),
-    }
+    };
+    like.filter(|like| *like != own)
 }
 
 struct LooksLike(Option<&'static str>);

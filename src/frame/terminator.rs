@@ -20,7 +20,7 @@
     )
 )]
 
-use super::{Frame, FrameError, Framing, Header, Input, Progress, looks_like_another};
+use super::{Frame, FrameError, Framing, Header, Input, Progress, looks_like_other};
 
 /// What stands behind every payload.
 pub(crate) const TERMINATOR: [u8; 5] = *b"\0---\0";
@@ -39,7 +39,7 @@ impl Framing for Terminator {
         let (Ok(payload) | Err(payload)) = found;
         progress.scanned = payload;
         if payload > max {
-            let looks_like = looks_like_another(input);
+            let looks_like = looks_like_other("JSON", input);
             return Err(FrameError::TooLong { len: payload, max, looks_like });
         }
         match found {

@@ -168,8 +168,12 @@ impl Vitals {
 impl<P: Default> Net<P> {
     /// Says the first words to a new peer of a server.
     pub(super) fn greet(&mut self, peer: PeerId) {
-        // The first words on a new connection find room.
-        let _ = self.tell(peer, &self.greeting(false));
+        let outcome = self.tell(peer, &self.greeting(false));
+        // The first words on a new connection find room. A format may have no place for what is
+        // more than repod's greeting; its peers are plain then.
+        if matches!(outcome, Err(SendError::NotExpressible { .. })) {
+            let _ = self.tell(peer, &crate::msg!(GREETING));
+        }
     }
 
     /// The first words of a server, and for one who is turned away also the last.

@@ -1,8 +1,10 @@
 //! Tests from outside, one binary. `cargo test` runs all of it on loopback and in memory.
 
 mod alloc;
+mod bencode;
 mod bounds;
 mod crowd;
+mod dialects;
 mod driving;
 mod examples;
 mod found;

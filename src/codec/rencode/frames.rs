@@ -26,7 +26,7 @@
 
 use super::forms::{Form, head};
 use crate::frame::{
-    Frame, FrameError, Framing, Header, Input, Progress, TERMINATOR, looks_like_another,
+    Frame, FrameError, Framing, Header, Input, Progress, TERMINATOR, looks_like_other,
 };
 use crate::limits::DEEPEST;
 
@@ -126,7 +126,7 @@ impl<'i> Search<'i> {
             // Each value that is to come takes a byte at least.
             let least = self.at.saturating_add(usize::try_from(self.pending).unwrap_or(usize::MAX));
             if least > self.max {
-                let looks_like = looks_like_another(self.input);
+                let looks_like = looks_like_other("PodSixNet's rencode", self.input);
                 return Err(FrameError::TooLong { len: least, max: self.max, looks_like });
             }
         }
@@ -155,7 +155,7 @@ impl<'i> Search<'i> {
     fn end(&self) -> Result<Option<Frame>, FrameError> {
         let behind = self.input.from(self.at);
         if behind.bytes().zip(TERMINATOR).any(|(byte, expected)| byte != expected) {
-            let looks_like = looks_like_another(self.input);
+            let looks_like = looks_like_other("PodSixNet's rencode", self.input);
             return Err(FrameError::NotTerminated { at: self.at, looks_like });
         }
         let len = self.at.saturating_add(TERMINATOR.len());
