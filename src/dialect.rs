@@ -47,8 +47,8 @@ impl Dialect {
 
     /// JSON, then `\0---\0`: for clients in other languages (feature `json`).
     ///
-    /// A float comes as one where it is written as one: `1.0`, `1e2`; so do integers beyond 64 bits.
-    /// Keys that are integers are sent as text. Bytes, timestamps, extensions, NaN, infinities, and
+    /// A float comes as one where it is written as one: `1.0`, `1e2`; so do integers beyond 64
+    /// bits. Keys that are integers are sent as text. Bytes, timestamps, extensions, NaN, infinities, and
     /// keys that are neither text nor integers cannot be sent. Where a key occurs twice, the last
     /// one counts. At most 127 levels nest, whatever [`Config`](crate::Config) allows.
     #[cfg(feature = "json")]

@@ -38,6 +38,7 @@
 //! * [`msg!`] makes a message, [`Message::get`] reads one; [`IntoValue`] and [`FromValue`] say what
 //!   a field can be. [`Value`] is the tree, for code that does not know what it is given.
 //! * [`Context`]: what a handler may do.
+//! * [`Dialect`]: repod's language, PodSixNet's, or one with a [`Codec`] of your own.
 //! * [`Config`]: every limit, with its default, its reason and its cost.
 //! * [`DisconnectReason`], [`ConnectError`], [`Fault`]: how a game learns what went wrong.
 //! * [`Handlers`], [`Event`], [`Sender`], [`StopHandle`]: sets of handlers, events as a queue,
@@ -78,6 +79,7 @@
 //!
 //! * `serde`, off by default: a struct that derives `Serialize` and `Deserialize` can be the fields
 //!   of a message, on the same wire: `on_as`, `send_as`, `Outgoing::typed`, `Message::typed`.
+//! * `json`, off by default: the dialect `Dialect::JSON`, for clients in other languages.
 //!
 //! # The house
 //!

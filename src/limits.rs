@@ -1,7 +1,7 @@
 //! Limits: what a decoder must not exceed, and the rhythms that are no one's to set.
 //!
-//! What a game may set is in [`Config`](crate::Config). The constants here are of two kinds: a bound
-//! that no configuration lifts, and sizes and times whose change no game could tell.
+//! What a game may set is in [`Config`](crate::Config). The constants here are of two kinds: a
+//! bound that no configuration lifts, and sizes and times whose change no game could tell.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How deep arrays and maps may nest: [`Config::max_depth`](crate::Config::max_depth), and never
-    /// more than 128. The message itself is depth 1.
+    /// How deep arrays and maps may nest: [`Config::max_depth`](crate::Config::max_depth), and
+    /// never more than 128. The message itself is depth 1.
     pub depth: usize,
     /// How many values there may be: [`Config::max_elements`](crate::Config::max_elements).
     pub elements: usize,

@@ -163,7 +163,7 @@ fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
         ValueRef::Int(int) => put(out, format_args!("{int}")),
         ValueRef::F32(float) if !float.is_finite() => return no_place("NaN or an infinity"),
         ValueRef::F64(float) if !float.is_finite() => return no_place("NaN or an infinity"),
-        // Rust's own form is the shortest that is read as the same, and never looks like an integer.
+        // Rust's own form is the shortest that is read as the same, and never that of an integer.
         ValueRef::F32(float) => put(out, format_args!("{float:?}")),
         ValueRef::F64(float) => put(out, format_args!("{float:?}")),
         ValueRef::Str(text) => write_text(text, out),

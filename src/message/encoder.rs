@@ -288,8 +288,8 @@ impl Encoder {
     }
 }
 
-/// What the library needs: [`Outgoing`](super::Outgoing) stands on an encoder that is inside the one
-/// map, and a codec is given one to write into.
+/// What the library needs: [`Outgoing`](super::Outgoing) stands on an encoder that is inside the
+/// one map, and a codec is given one to write into.
 impl Encoder {
     /// Starts a message: the head of a map of this many pairs, to be written by [`Encoder::pair`].
     pub(super) fn message(mut out: Vec<u8>, pairs: usize) -> Self {

@@ -121,11 +121,13 @@ impl<P: Default> Net<P> {
         };
         // By index, because sending borrows the net; the list only grows by listening.
         for dialect in 0..self.dialects.len() as u32 {
-            // What nobody speaks here is not written, and cannot fail.
-            let first = self.peers.first();
-            let Some(first) = self.next_speaker(first, dialect, except) else { continue };
+            let first = self.next_speaker(self.peers.first(), dialect, except);
+            // What nobody speaks here is not translated, and cannot fail.
+            if first.is_none() && self.dialects[dialect as usize].codec().is_some() {
+                continue;
+            }
             let encoded = self.with_payload(dialect, canonical, |net, payload| {
-                let mut next = Some(first);
+                let mut next = first;
                 while let Some(key) = next {
                     let behind = net.peers.next(key);
                     next = net.next_speaker(behind, dialect, except);

@@ -16,7 +16,7 @@
 //! | tuple | an array that [is a tuple](crate::ArrayRef::is_tuple) |
 //! | dict, its pairs in order | a map |
 //!
-//! Extensions and timestamps have no place in it, and no float beyond 32 bits either. The terminator
+//! Extensions and timestamps have no place in it, and no float beyond 32 bits either. A terminator
 //! never stands inside what is written here: PodSixNet would cut the frame there.
 #![cfg_attr(
     not(test),

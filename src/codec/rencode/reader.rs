@@ -1,7 +1,7 @@
 //! Reading: a payload of rencode as canonical bytes.
 //!
-//! It does not recurse: what is open is in a table, as long as values may nest. What it writes is at
-//! most three times as long as what it reads.
+//! It does not recurse: what is open is in a table, as long as values may nest. What it writes is
+//! at most three times as long as what it reads.
 #![cfg_attr(
     not(test),
     deny(

@@ -1,11 +1,11 @@
 //! Writing: a message as rencode, each value in the form in which PodSixNet writes it.
 //!
-//! Two plain ints can be a terminator: `40 00 2d 2d 2d` and `00` are 2960685 and 0. Where that comes
-//! about, everything is written once more in forms that cannot:
+//! Two plain ints can be a terminator: `40 00 2d 2d 2d` and `00` are 2960685 and 0. Where that
+//! comes about, everything is written once more in forms that cannot:
 //!
 //! ```text
-//! ints but the shortest    3d 32 39 36 30 36 38 35 7f     in digits; and 0 too, whose code ends one
-//! dicts                    3c … 7f                        open, so that no payload ends in a text
+//! ints but the shortest   3d 32 39 36 30 36 38 35 7f   in digits; 0 too, whose code ends one
+//! dicts                   3c … 7f                      open, so that no payload ends in a text
 //! ```
 //!
 //! No code is 2d, and then no code is 00: so a terminator can lie within a text only, or nowhere.
