@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use hexapod::{
     Client, Codec, CodecError, Config, Dialect, DisconnectReason, Encoder, FaultCause, FrameError,
     IntoValue, Limits, MemoryNetwork, MessageError, Outgoing, ProtocolError, SendError, Server,
-    Timestamp, Tuple, Value, ValueRef, msg,
+    Timestamp, Value, ValueRef, msg,
 };
 use serde_json::Value as Json;
 
@@ -526,7 +526,7 @@ fn what_podsixnet_writes_is_heard_as_it_was_meant() {
             } else {
                 let Outcome::Heard(value) = outcome else { panic!("{}: {outcome:?}", vector.name) };
                 let json = &vector.json;
-                let mut meant = wire::value(json.get("decoded").unwrap_or(&json["value"]));
+                let mut meant = wire::value(json.get("decoded").unwrap_or_else(|| &json["value"]));
                 if vector.name == "t_bytes_inside" {
                     // PodSixNet never gets to see it; bytes that are UTF-8 come as text.
                     meant = Value::from(msg!("v", v: "\0---\0"));
@@ -713,7 +713,8 @@ fn json_from_a_language_of_its_own() {
         scene.say(b"{\"action\": \"move\", \"x\": 1.0, \"n\": 1, \"path\": [[1, 2], null]}\0---\0");
         let expected = Value::from(msg!("move", x: 1.0, n: 1, path: ([1, 2], ())));
         assert_eq!(scene.outcome(), Outcome::Heard(expected));
-        let message = msg!("joined", who: "ann \0 \"ü\"", at: (1.0, -2), to: Tuple([true]));
+        let message =
+            msg!("joined", who: "ann \0 \"ü\"", at: (1.0, -2), to: hexapod::Tuple([true]));
         let sent = scene.sent(message, TERMINATOR).expect("what JSON can say");
         let expected = "{\"action\":\"joined\",\"who\":\"ann \\u0000 \\\"ü\\\"\",\"at\":[1.0,-2],\
                         \"to\":[true]}\0---\0";
@@ -742,6 +743,7 @@ fn json_from_a_language_of_its_own() {
 #[test]
 fn limits_hold_in_every_dialect() {
     let network = Network::Memory(MemoryNetwork::new());
+    #[cfg_attr(not(feature = "json"), allow(unused_mut))]
     let mut many: Vec<(Dialect, Vec<u8>)> = vec![(
         Dialect::PODSIXNET,
         [&b"\x68\x86action\x81x\x81v\x3b"[..], &[7; 100_000], b"\x7f\0---\0"].concat(),
