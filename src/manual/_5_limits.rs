@@ -26,7 +26,7 @@
 //! | `flush_timeout` | 5 s | peers that do not read their last words | `Undelivered` |
 //!
 //! `game` and `version` are no limits: two ends of hexapod where they differ do not play together.
-//! `quiet` turns reports on standard error off.
+//! `dialect` is what a client speaks. `quiet` turns reports on standard error off.
 //!
 //! # What a peer can cost
 //!

@@ -9,6 +9,8 @@
 //! 6. [**Testing**](_6_testing): your game's netcode in one thread, with lag, loss of links, and a
 //!    clock of your own; and how to watch it run.
 //! 7. [**The wire**](_7_wire): byte by byte, with a client in sixty lines of Python.
+//! 8. [**Coming from Python**](_8_from_python): PodSixNet and repod, name by name; old clients on a
+//!    new server.
 //!
 //! The programs in it are compiled and run by the library's tests, its tables compared with the
 //! code, its bytes with those of a server.
@@ -20,3 +22,4 @@ pub mod _4_ends;
 pub mod _5_limits;
 pub mod _6_testing;
 pub mod _7_wire;
+pub mod _8_from_python;

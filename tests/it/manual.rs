@@ -160,6 +160,8 @@ fn every_reason_for_an_end_is_there_with_its_words() {
         ("TooManyElements", SendError::TooManyElements { elements: 70_000, max: 65_536 }),
         ("Reserved", SendError::Reserved),
         ("NotSerializable", SendError::NotSerializable { cause: "a map has text keys".into() }),
+        ("NotExpressible", SendError::NotExpressible { codec: "rencode", what: "a timestamp" }),
+        ("HoldsTerminator", SendError::HoldsTerminator { dialect: "json" }),
     ]
     .map(|(name, error)| (name, error.to_string()));
     check(sends, &variants("error.rs", "SendError"), &samples);
@@ -218,7 +220,7 @@ fn every_limit_is_there_with_its_default() {
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
     assert!(fields.len() > 15, "{config}");
-    fields.retain(|(name, _)| !["game", "version", "quiet"].contains(&&name[..]));
+    fields.retain(|(name, _)| !["game", "version", "dialect", "quiet"].contains(&&name[..]));
 
     let page = page("_5_limits.rs");
     let table: Vec<_> = rows(&page, "field")
@@ -226,7 +228,7 @@ fn every_limit_is_there_with_its_default() {
         .map(|row| (row[0].trim_matches('`').to_owned(), figure(&row[1])))
         .collect();
     assert_eq!(table, fields);
-    for name in ["game", "version", "quiet"] {
+    for name in ["game", "version", "dialect", "quiet"] {
         assert!(page.contains(&format!("`{name}`")), "{name}");
     }
 

@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 /// The floors, from the cellar up. A room imports from lower floors only.
 const FLOORS: [&[&str]; 10] = [
-    &["config", "id", "msgpack", "quote", "ring", "slab", "value"],
+    &["id", "limits", "msgpack", "quote", "ring", "slab", "value"],
     &["codec", "frame", "message"],
-    &["dialect", "inbox", "reason"],
+    &["config", "dialect", "inbox", "reason"],
     &["error", "event", "trace", "transport"],
     &["net", "sender", "typed"],
     &["context"],
@@ -23,9 +23,13 @@ const FLOORS: [&[&str]; 10] = [
 ];
 
 /// Who may import from a neighbour on the same floor.
-const NEIGHBOURS: [(&str, &str); 5] = [
+const NEIGHBOURS: [(&str, &str); 9] = [
+    ("codec", "frame"),
+    ("codec", "message"),
+    ("config", "dialect"),
     ("id", "slab"),
-    ("msgpack", "config"),
+    ("inbox", "reason"),
+    ("msgpack", "limits"),
     ("msgpack", "quote"),
     ("msgpack", "value"),
     ("value", "quote"),
