@@ -77,7 +77,7 @@
 //! | `NotEncodable` | (what stands in the way) |
 //! | `NotSerializable` | the value cannot be a message: a map has text keys |
 //! | `NotExpressible` | rencode has no place for a timestamp |
-//! | `HoldsTerminator` | the message holds the bytes \0---\0, which end a frame of json |
+//! | `HoldsTerminator` | the message holds the bytes \0---\0, which end a frame of words |
 //!
 //! Without an `on_error`, the first fault of each kind and action goes to standard error, 64 lines
 //! at most; an action without a handler likewise. [`Config::quiet`](crate::Config::quiet) turns it

@@ -161,7 +161,7 @@ fn every_reason_for_an_end_is_there_with_its_words() {
         ("Reserved", SendError::Reserved),
         ("NotSerializable", SendError::NotSerializable { cause: "a map has text keys".into() }),
         ("NotExpressible", SendError::NotExpressible { codec: "rencode", what: "a timestamp" }),
-        ("HoldsTerminator", SendError::HoldsTerminator { dialect: "json" }),
+        ("HoldsTerminator", SendError::HoldsTerminator { dialect: "words" }),
     ]
     .map(|(name, error)| (name, error.to_string()));
     check(sends, &variants("error.rs", "SendError"), &samples);
