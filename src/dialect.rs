@@ -47,10 +47,11 @@ impl Dialect {
 
     /// JSON, then `\0---\0`: for clients in other languages (feature `json`).
     ///
-    /// A float comes as one where it is written as one: `1.0`, `1e2`; so do integers beyond 64
-    /// bits. Keys that are integers are sent as text. Bytes, timestamps, extensions, NaN, infinities, and
-    /// keys that are neither text nor integers cannot be sent. Where a key occurs twice, the last
-    /// one counts. At most 127 levels nest, whatever [`Config`](crate::Config) allows.
+    /// A number comes as an integer if it is written as one, and as a float if it has a `.` or an
+    /// exponent (`1.0`, `1e2`) or is an integer beyond 64 bits. Keys that are integers are sent as
+    /// text. Bytes, timestamps, extensions, NaN, infinities, and keys that are neither text nor
+    /// integers cannot be sent. Where a key occurs twice, the last one counts. At most 127 levels
+    /// nest, whatever [`Config`](crate::Config) allows.
     #[cfg(feature = "json")]
     pub const JSON: Self = Self::terminated("json", &Json);
 

@@ -32,7 +32,8 @@ fn same(view: ValueRef<'_>, tree: &Tree) -> bool {
         (ValueRef::Nil, Tree::Null) => true,
         (ValueRef::Bool(a), Tree::Bool(b)) => a == *b,
         (ValueRef::Int(int), Tree::Number(number)) => {
-            number.as_i64().map(i128::from).or(number.as_u64().map(i128::from)) == Some(int)
+            let unsigned = || number.as_u64().map(i128::from);
+            number.as_i64().map(i128::from).or_else(unsigned) == Some(int)
         }
         (ValueRef::F64(float), Tree::Number(number)) => {
             number.is_f64() && number.as_f64().map(f64::to_bits) == Some(float.to_bits())

@@ -93,7 +93,7 @@ pub enum MessageError {
     #[error(transparent)]
     NotExpressible(EncodeError),
     /// The payload of another format holds what no message can hold.
-    #[error("the {codec} holds {what}, which no message can hold")]
+    #[error("{codec} payload with {what}, which no message can hold")]
     Untranslatable {
         /// The codec's name.
         codec: &'static str,

@@ -441,6 +441,7 @@ fn bombs_in_other_dialects_take_no_more_than_their_bytes_justify() {
     };
     let chain = |link: &[u8], end: &[u8]| [link.repeat(29), end.to_vec()].concat();
     let ends = |bytes: &[u8], links: usize| [bytes, &b"\x7f".repeat(links)].concat();
+    #[cfg_attr(not(feature = "json"), allow(unused_mut))]
     let mut bombs = vec![
         rencode(b"\x45", 60_000),
         rencode(b"\xe0", 60_000),

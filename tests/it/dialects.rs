@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use hexapod::{
-    Client, Codec, CodecError, Config, Dialect, DisconnectReason, Encoder, FaultCause, FrameError,
-    IntoValue, Limits, MemoryNetwork, MessageError, Outgoing, ProtocolError, SendError, Server,
-    Timestamp, Tuple, Value, ValueRef, msg,
+    Client, Codec, CodecError, Config, DecodeError, Dialect, DisconnectReason, EncodeError,
+    Encoder, FaultCause, FrameError, IntoValue, Limits, MemoryNetwork, MessageError, Outgoing,
+    ProtocolError, SendError, Server, Timestamp, Value, ValueRef, msg,
 };
 use serde_json::Value as Json;
 
@@ -526,7 +526,7 @@ fn what_podsixnet_writes_is_heard_as_it_was_meant() {
             } else {
                 let Outcome::Heard(value) = outcome else { panic!("{}: {outcome:?}", vector.name) };
                 let json = &vector.json;
-                let mut meant = wire::value(json.get("decoded").unwrap_or(&json["value"]));
+                let mut meant = wire::value(json.get("decoded").unwrap_or_else(|| &json["value"]));
                 if vector.name == "t_bytes_inside" {
                     // PodSixNet never gets to see it; bytes that are UTF-8 come as text.
                     meant = Value::from(msg!("v", v: "\0---\0"));
@@ -612,6 +612,72 @@ fn every_value_of_the_vectors_comes_back_over_a_client_of_podsixnets() {
     }
     // Byte for byte what was sent, so tuples are tuples after four translations.
     assert!(sent.len() > 50 && echoed == sent, "{}", sent.len());
+}
+
+// --- What codecs may do wrong ------------------------------------------------------------------
+
+/// A codec that minds no limits, and what it reads is a choice of faults.
+#[derive(Debug)]
+struct Careless;
+
+impl Codec for Careless {
+    fn name(&self) -> &'static str {
+        "careless"
+    }
+
+    fn decode(&self, payload: &[u8], _: Limits, out: &mut Encoder) -> Result<(), CodecError> {
+        let nested = |levels| (0..levels).fold(Value::Nil, |inner, _| Value::Array(vec![inner]));
+        match payload {
+            b"nothing" => {}
+            b"two" => (0..2).for_each(|_| out.value(&msg_tree(Value::Nil))),
+            b"broken" => return Err(CodecError::Malformed { what: "a fault", at: 3 }),
+            b"foreign" => return Err(CodecError::NotExpressible { what: "a dream" }),
+            b"large" => out.value(&msg_tree(Value::Int(i128::MAX))),
+            b"key" => out.value(&msg_tree(Value::Map(vec![(nested(1), Value::Nil)]))),
+            b"deep" => out.value(&msg_tree(nested(40))),
+            b"bottomless" => out.value(&msg_tree(nested(200))),
+            _ => out.value(&msg_tree(Value::from("good"))),
+        }
+        Ok(())
+    }
+
+    fn encode(&self, _: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+        out.push(b'!');
+        Ok(())
+    }
+}
+
+fn msg_tree(value: Value) -> Value {
+    Value::Map(vec![("action".into(), "x".into()), ("v".into(), value)])
+}
+
+#[test]
+fn a_careless_codec_costs_a_message_or_its_peer_and_nothing_else() {
+    use EncodeError::{ContainerKey, IntegerRange, NotOneValue};
+    let network = Network::Memory(MemoryNetwork::new());
+    let mut scene = Scene::new(network, Dialect::terminated("careless", &Careless));
+    let mut say = |text: &str| {
+        scene.say(&[text.as_bytes(), TERMINATOR].concat());
+        scene.outcome()
+    };
+    let not_expressible = |error| Outcome::NotAMessage(MessageError::NotExpressible(error));
+    let too_deep = || {
+        let error = ProtocolError::Payload(DecodeError::TooDeep { max: 32 });
+        Outcome::Left(DisconnectReason::Protocol(error))
+    };
+    for _ in 0..2 {
+        assert_eq!(say("good"), Outcome::Heard(msg_tree(Value::from("good"))));
+        assert_eq!(say("nothing"), not_expressible(NotOneValue { values: 0 }));
+        assert_eq!(say("two"), not_expressible(NotOneValue { values: 2 }));
+        assert_eq!(say("large"), not_expressible(IntegerRange { value: i128::MAX }));
+        assert_eq!(say("key"), not_expressible(ContainerKey));
+        let error = MessageError::Untranslatable { codec: "careless", what: "a dream" };
+        assert_eq!(say("foreign"), Outcome::NotAMessage(error));
+        assert_eq!(error.to_string(), "careless payload with a dream, which no message can hold");
+        assert_eq!(say("deep"), too_deep());
+        assert_eq!(say("bottomless"), too_deep());
+        assert_eq!(say("broken"), broken("careless", "a fault", 3));
+    }
 }
 
 // --- What peers may say ------------------------------------------------------------------------
@@ -713,7 +779,8 @@ fn json_from_a_language_of_its_own() {
         scene.say(b"{\"action\": \"move\", \"x\": 1.0, \"n\": 1, \"path\": [[1, 2], null]}\0---\0");
         let expected = Value::from(msg!("move", x: 1.0, n: 1, path: ([1, 2], ())));
         assert_eq!(scene.outcome(), Outcome::Heard(expected));
-        let message = msg!("joined", who: "ann \0 \"ü\"", at: (1.0, -2), to: Tuple([true]));
+        let message =
+            msg!("joined", who: "ann \0 \"ü\"", at: (1.0, -2), to: hexapod::Tuple([true]));
         let sent = scene.sent(message, TERMINATOR).expect("what JSON can say");
         let expected = "{\"action\":\"joined\",\"who\":\"ann \\u0000 \\\"ü\\\"\",\"at\":[1.0,-2],\
                         \"to\":[true]}\0---\0";
@@ -742,6 +809,7 @@ fn json_from_a_language_of_its_own() {
 #[test]
 fn limits_hold_in_every_dialect() {
     let network = Network::Memory(MemoryNetwork::new());
+    #[cfg_attr(not(feature = "json"), allow(unused_mut))]
     let mut many: Vec<(Dialect, Vec<u8>)> = vec![(
         Dialect::PODSIXNET,
         [&b"\x68\x86action\x81x\x81v\x3b"[..], &[7; 100_000], b"\x7f\0---\0"].concat(),

@@ -42,6 +42,9 @@ pub(super) const STR: u8 = 0x80;
 pub(super) const LIST: u8 = 0xc0;
 pub(super) const TUPLE: u8 = 0xe0;
 
+/// Where 0 would stand, counted back from -1.
+const ZERO: i16 = 0x45;
+
 /// The largest int that is its own code, and the most values of the short forms.
 pub(super) const LARGEST_CODE: u8 = 43;
 pub(super) const LONGEST_DICT: u8 = 24;
@@ -59,7 +62,7 @@ pub(super) enum Form {
     None,
     Bool(bool),
     /// The value is its code.
-    Code(i8),
+    Code(i16),
     /// The data is the int, big-endian, 1, 2, 4 or 8 bytes of it.
     Int,
     /// The data is the int in characters.
@@ -106,7 +109,7 @@ pub(super) fn head(input: Input<'_>, at: usize) -> Result<Option<Head>, Broken> 
     let Some([code]) = here.start() else { return Ok(None) };
     let behind = at.saturating_add(1);
     let (form, len) = match code {
-        0..=LARGEST_CODE => (Form::Code(code.cast_signed()), 0),
+        0..=LARGEST_CODE => (Form::Code(code.into()), 0),
         F64 => (Form::F64, 8),
         b'0'..=b'9' => return text_head(here, at),
         OPEN_TUPLE => (Form::Open(Container::Tuple), 0),
@@ -121,11 +124,7 @@ pub(super) fn head(input: Input<'_>, at: usize) -> Result<Option<Head>, Broken> 
         TRUE => (Form::Bool(true), 0),
         FALSE => (Form::Bool(false), 0),
         NONE => (Form::None, 0),
-        // The code is below 0x66, so nothing is cut off.
-        MINUS_ONE..DICT => (
-            Form::Code((MINUS_ONE.saturating_sub(1).cast_signed()).saturating_sub_unsigned(code)),
-            0,
-        ),
+        MINUS_ONE..DICT => (Form::Code(ZERO.saturating_sub(code.into())), 0),
         DICT..END => {
             let pairs = usize::from(code.saturating_sub(DICT));
             (Form::Fixed(Container::Dict, pairs.saturating_mul(2)), 0)

@@ -314,9 +314,9 @@ enum Sent {
     Int(i128),
     Float(f32),
     Str(Vec<u8>),
-    List(Vec<Sent>),
-    Tuple(Vec<Sent>),
-    Dict(Vec<(Sent, Sent)>),
+    List(Vec<Self>),
+    Tuple(Vec<Self>),
+    Dict(Vec<(Self, Self)>),
 }
 
 impl IntoValue for Sent {
