@@ -187,6 +187,18 @@ pub(crate) struct Progress {
     pub(crate) state: Vec<u32>,
 }
 
+impl Progress {
+    /// Begins anew, with the next frame.
+    #[inline]
+    pub(crate) fn forget(&mut self) {
+        self.scanned = 0;
+        // Most framings never have any.
+        if self.state.capacity() > 0 {
+            self.state = Vec::new();
+        }
+    }
+}
+
 /// A way to tell payloads apart. The implementations hold no state: there is one of each.
 pub(crate) trait Framing: fmt::Debug + Sync {
     /// Finds the first frame of the input, or nothing as long as it is not whole.

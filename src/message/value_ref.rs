@@ -65,7 +65,8 @@ pub enum ValueRef<'v> {
 pub struct ArrayRef<'v> {
     /// From the first element on, and possibly beyond the last.
     bytes: &'v [u8],
-    len: usize,
+    /// No head can say more; and with these 32 bits a value takes no more room than without a flag.
+    len: u32,
     is_tuple: bool,
 }
 
@@ -83,14 +84,15 @@ impl<'v> ValueRef<'v> {
     pub(crate) fn at(bytes: &'v [u8], at: usize) -> Option<Self> {
         let mut reader = Reader::new(bytes, at);
         let head = reader.head().ok()?;
-        Self::of(head, at, &reader)
+        Self::of(head, reader.at().wrapping_sub(at), reader.rest())
     }
 
     /// Reads the next value and leaves the reader behind it.
+    #[inline]
     fn next(reader: &mut Reader<'v>) -> Option<Self> {
         let at = reader.at();
         let head = reader.head().ok()?;
-        let value = Self::of(head, at, reader)?;
+        let value = Self::of(head, reader.at().wrapping_sub(at), reader.rest())?;
         match head {
             Head::Array(len) => reader.skip(len)?,
             Head::Map(len) => reader.skip(len.checked_mul(2)?)?,
@@ -99,9 +101,9 @@ impl<'v> ValueRef<'v> {
         Some(value)
     }
 
-    /// The value whose head began at `at`; the reader stands behind the head.
+    /// The value of a head that is so long, and of what follows it.
     #[inline]
-    fn of(head: Head<'v>, at: usize, reader: &Reader<'v>) -> Option<Self> {
+    fn of(head: Head<'v>, head_len: usize, rest: &'v [u8]) -> Option<Self> {
         Some(match head {
             Head::Nil => Self::Nil,
             Head::Bool(bool) => Self::Bool(bool),
@@ -111,10 +113,10 @@ impl<'v> ValueRef<'v> {
             Head::Str(text) => Self::Str(std::str::from_utf8(text).ok()?),
             Head::Bytes(bytes) => Self::Bytes(bytes),
             Head::Array(len) => {
-                let is_tuple = head.is_tuple(reader.at().saturating_sub(at));
-                Self::Array(ArrayRef { bytes: reader.rest(), len, is_tuple })
+                let is_tuple = msgpack::is_tuple(len, head_len);
+                Self::Array(ArrayRef { bytes: rest, len: u32::try_from(len).ok()?, is_tuple })
             }
-            Head::Map(len) => Self::Map(MapRef { bytes: reader.rest(), len }),
+            Head::Map(len) => Self::Map(MapRef { bytes: rest, len }),
             Head::Ext(kind, bytes) => match msgpack::timestamp(kind, bytes) {
                 Some(time) => Self::Timestamp(time),
                 None => Self::Ext(kind, bytes),
@@ -197,7 +199,7 @@ impl<'v> ValueRef<'v> {
 impl<'v> ArrayRef<'v> {
     /// The number of elements.
     pub fn len(self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// Whether there are no elements.
@@ -220,7 +222,7 @@ impl<'v> ArrayRef<'v> {
 
     /// The elements in order.
     pub fn iter(self) -> impl ExactSizeIterator<Item = ValueRef<'v>> {
-        Items { reader: Reader::new(self.bytes, 0), left: self.len }
+        Items { reader: Reader::new(self.bytes, 0), left: self.len() }
     }
 }
 

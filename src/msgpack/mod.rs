@@ -106,16 +106,6 @@ pub(crate) enum Head<'a> {
 }
 
 impl Head<'_> {
-    /// Whether a head of this length is an array's and longer than it needs to be. Nobody writes
-    /// such a head to save bytes, so it is where Python's tuple is told from a list.
-    pub(crate) fn is_tuple(self, head_len: usize) -> bool {
-        match self {
-            Self::Array(len) if len <= FIX_ARRAY.into() => head_len > 1,
-            Self::Array(len) => len <= u16::MAX.into() && head_len > 3,
-            _ => false,
-        }
-    }
-
     /// What the value is, with its article.
     pub(crate) fn kind(self) -> &'static str {
         match self {
@@ -134,6 +124,13 @@ impl Head<'_> {
 
 /// The longest array whose head is one byte; up to 65,535 values it is three bytes.
 const FIX_ARRAY: u16 = 15;
+
+/// Whether an array's head is longer than it needs to be. Nobody writes such a head to save bytes,
+/// so it is where Python's tuple is told from a list.
+#[inline]
+pub(crate) fn is_tuple(len: usize, head_len: usize) -> bool {
+    if len <= FIX_ARRAY.into() { head_len > 1 } else { len <= u16::MAX.into() && head_len > 3 }
+}
 
 /// The extension type of a timestamp.
 const TIMESTAMP: i8 = -1;

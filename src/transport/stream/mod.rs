@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use super::{Arrival, Bytes, Close, Conn, Full, Incoming, Pipe, Source, Transport, Whose};
 use crate::config::Config;
-use crate::frame::{Framing, Progress};
+use crate::frame::Framing;
 use crate::inbox::Inbox;
 use crate::limits::{QUIET_AFTER, SPARE_RINGS, after};
 use crate::reason::{DisconnectReason, ProtocolError, Timeout};
@@ -156,7 +156,7 @@ impl<S: Source> Streams<S> {
                 match self.framing.find(inbox.input(), &mut link.progress, max) {
                     Ok(Some(frame)) => {
                         inbox.open(frame);
-                        link.progress = Progress::default();
+                        link.progress.forget();
                         link.frame_since = None;
                         turn.messages -= 1;
                         return Some(Incoming::Payload { conn });
