@@ -9,8 +9,9 @@
 //! `join … --podsixnet`, or `--json` with the feature of that name, is one of them.
 //!
 //! The server says `ping` with a count, the client says the same back, and the server counts on.
-//! Both Python libraries' clients do that too. Beside it stands what hexapod's own heartbeats have measured,
-//! where the other end is a hexapod. Both include the wait for the next frame on either side.
+//! The clients of both Python libraries do that too. Beside it stands what hexapod's own heartbeats
+//! have measured, where the other end is a hexapod. Both include the wait for the next frame on
+//! either side.
 
 #[path = "arguments/mod.rs"]
 mod arguments;

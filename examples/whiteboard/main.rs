@@ -5,9 +5,9 @@
 //! cargo run --example whiteboard -- join [ADDR] --save FILE.svg        draws on it, and saves it
 //! ```
 //!
-//! The windows to it are the whiteboards of two Python libraries: those of repod come to ADDR, those
-//! of PodSixNet to the address behind `--podsixnet`, and whoever speaks JSON to the one behind
-//! `--json` (feature `json`). All see what all draw: `server.rs` shows what is said.
+//! The windows to it are the whiteboards of two Python libraries: repod's come to ADDR, PodSixNet's
+//! to the address behind `--podsixnet`, and whoever speaks JSON to the one behind `--json` (feature
+//! `json`). All see what all draw: `server.rs` shows what is said.
 //!
 //! `join` has no window. It draws an insect, waits until the board has shown it, and saves what it
 //! has seen. `--podsixnet` and `--json` let it do so in another dialect.

@@ -79,7 +79,7 @@ pub(crate) fn serve(mut server: Server<Board, Player>) {
             ctx.send(initial);
             ctx.broadcast(players(ctx));
         })
-        .on("startline", |ctx, msg| begin(ctx, msg))
+        .on("startline", begin)
         .on("drawpoint", |ctx, msg| {
             let point: Point = msg.get("point")?;
             let player = ctx.data_mut();

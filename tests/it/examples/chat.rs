@@ -287,9 +287,9 @@ fn four_kinds_are_in_one_chat() {
         pia.waits_for(&in_python(nick, &text));
         rob.waits_for(&msg!("message", text: text, nickname: nick, message: text, who: nick));
         if let Some(jan) = &mut jan {
-            jan.waits_for(&format!(
-                r#"{{"action":"message","text":"{text}","nickname":"{nick}","message":"{text}","who":"{nick}"}}"#
-            ));
+            jan.waits_for(
+                &in_python(nick, &text).replace('\'', "\"").replace(": ", ":").replace(", ", ","),
+            );
         }
     }
 

@@ -136,9 +136,13 @@ fn both_boards_show_what_all_draw() {
     let mut last = "3";
     if let Some(json) = &served.json {
         last = "4";
-        Json::joins(json).hears(
-            r#"{"action":"initial","lines":{"1":{"lines":[{"points":[[10,200],[11,200],[11,200]],"color":[0,0,0],"thickness":3}]},"2":{"lines":[{"points":[[1,2],[1.5,-2]],"color":[255,0,255],"thickness":7}]},"4":{"lines":[]}}}"#,
-        );
+        Json::joins(json).hears(concat!(
+            r#"{"action":"initial","lines":{"#,
+            r#""1":{"lines":[{"points":[[10,200],[11,200],[11,200]],"#,
+            r#""color":[0,0,0],"thickness":3}]},"#,
+            r#""2":{"lines":[{"points":[[1,2],[1.5,-2]],"color":[255,0,255],"thickness":7}]},"#,
+            r#""4":{"lines":[]}}}"#,
+        ));
     }
     served.program.begins(&format!("{last} left: "));
     // What is saved holds what was there before, in the colors that the dialect knows of.
