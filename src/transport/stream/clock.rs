@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::limits::{PAUSE, QUIET_PERIOD};
+use crate::limits::QUIET_PERIOD;
 
 /// The times of pumps.
 #[derive(Debug, Default)]
@@ -17,13 +17,15 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    pub(super) fn tick(&mut self, now: Instant) {
+    /// The time of a pump. A gap of more than `pause` since the last one is a pause (a debugger, a
+    /// suspended laptop): what has come meanwhile is read before frames are judged late.
+    pub(super) fn tick(&mut self, now: Instant, pause: Duration) {
         let since = |then: Option<Instant>| match then {
             // A clock that stands still is somebody's own: nothing is rationed by it.
             Some(then) if now > then => now.saturating_duration_since(then),
             _ => Duration::MAX,
         };
-        if self.last.is_some() && since(self.last) != Duration::MAX && since(self.last) > PAUSE {
+        if self.last.is_some() && since(self.last) != Duration::MAX && since(self.last) > pause {
             self.resumed = Some(now);
         }
         self.last = Some(now);

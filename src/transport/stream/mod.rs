@@ -156,8 +156,7 @@ impl<S: Source> Streams<S> {
                 match self.framing.find(inbox.input(), &mut link.progress, max) {
                     Ok(Some(frame)) => {
                         inbox.open(frame);
-                        link.progress.forget();
-                        link.frame_since = None;
+                        link.finish_frame();
                         turn.messages -= 1;
                         return Some(Incoming::Payload { conn });
                     }
@@ -207,8 +206,7 @@ impl<S: Source> Streams<S> {
         if !dry || link.inbound.is_empty() {
             return None;
         }
-        let since = *link.frame_since.get_or_insert(now);
-        let since = self.clock.resumed.map_or(since, |resumed| resumed.max(since));
+        let since = link.frame_begun(now, self.clock.resumed);
         if now.saturating_duration_since(since) <= self.config.frame_timeout {
             return None;
         }
@@ -320,7 +318,7 @@ impl<S: Source> Transport for Streams<S> {
             }
             match &mut self.stage {
                 Stage::Between => {
-                    self.clock.tick(now);
+                    self.clock.tick(now, self.config.frame_pause());
                     let left = if self.clock.is_full { self.config.accepts_per_pump } else { 0 };
                     self.stage = Stage::Accepting { left };
                 }
@@ -420,11 +418,13 @@ impl<S: Source> Transport for Streams<S> {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
+        // Who sleeps until the frame is late would have made a pause, for which it is not judged.
+        let nap = self.clock.last.map(|last| after(last, self.config.frame_nap()));
         let due = self.links.iter().filter_map(|(_, link)| match link.state {
             State::Closing { deadline, .. } => deadline.or(self.clock.last),
             _ => {
-                let since = link.frame_since?.max(self.clock.resumed.unwrap_or(link.frame_since?));
-                Some(after(since, self.config.frame_timeout))
+                let due = after(link.frame_since?, self.config.frame_timeout);
+                Some(nap.map_or(due, |nap| nap.min(due)))
             }
         });
         due.min()
