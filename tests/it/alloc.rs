@@ -92,9 +92,9 @@ unsafe impl GlobalAlloc for Counting {
 /// What some work has taken from the heap.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Heap {
-    calls: u64,
+    pub(crate) calls: u64,
     /// How many bytes more than before were taken at once, and how many still are.
-    peak: isize,
+    pub(crate) peak: isize,
     pub(crate) kept: isize,
 }
 
