@@ -234,9 +234,10 @@
 //!
 //! Never trust what a client says. It may be another program than yours: here it adds ten at most,
 //! or is sent away, with a reason that its player reads. `msg.get::<i64>` has already refused what
-//! is no whole number, and [`Config`](crate::Config) bounds how much anybody can send.
+//! is no whole number, and [`Config`](crate::Config) bounds how much anybody can send. [What to
+//! believe](super::_2_messages#what-to-believe) has the rest.
 //!
-//! The rules are a function of their own, so that [a test can have them](super::_6_testing) without
+//! The rules are a function of their own, so that [a test can have them](super::_7_testing) without
 //! a network.
 //!
 //! ```no_run
@@ -290,4 +291,4 @@
 //! the end: kicked: 11 at once is cheating
 //! ```
 //!
-//! Next: [where the loop is already somebody else's](super::_2_loops).
+//! Next: [what a field can be, and what to believe](super::_2_messages).

@@ -88,7 +88,7 @@ fn check(rows: &[Vec<String>], variants: &[String], samples: &[(&str, String)]) 
 
 #[test]
 fn every_reason_for_an_end_is_there_with_its_words() {
-    let page = page("_4_ends.rs");
+    let page = page("_5_ends.rs");
     let all = rows(&page, "value");
     let count = |file, name| variants(file, name).len();
     let reasons = count("reason.rs", "DisconnectReason");
@@ -192,7 +192,7 @@ fn every_fault_is_there_with_its_words() {
         let action = has_action.then(|| "move".to_owned());
         (name, Fault { peer, action, cause }.to_string())
     });
-    let rows = rows(&page("_4_ends.rs"), "cause");
+    let rows = rows(&page("_5_ends.rs"), "cause");
     check(&rows, &variants("error.rs", "FaultCause"), &samples);
 }
 
@@ -220,7 +220,7 @@ fn every_limit_is_there_with_its_default() {
     assert!(fields.len() > 15, "{config}");
     fields.retain(|(name, _)| !["game", "version", "quiet"].contains(&&name[..]));
 
-    let page = page("_5_limits.rs");
+    let page = page("_6_limits.rs");
     let table: Vec<_> = rows(&page, "field")
         .iter()
         .map(|row| (row[0].trim_matches('`').to_owned(), figure(&row[1])))
@@ -266,7 +266,7 @@ fn hears(stream: &mut Stream, len: usize, mut pump: impl FnMut()) -> Vec<u8> {
 
 #[test]
 fn the_bytes_of_the_wire_are_what_goes_over_it() {
-    let blocks = blocks(&page("_7_wire.rs"), "text");
+    let blocks = blocks(&page("_8_wire.rs"), "text");
     let [message, greeting, hello, ping, pong, bye] = &blocks[..] else {
         panic!("{} blocks of bytes", blocks.len());
     };
@@ -356,7 +356,7 @@ fn python() -> Option<&'static str> {
 
 #[test]
 fn the_client_in_python_is_sixty_lines_and_a_hexapod() {
-    let blocks = blocks(&page("_7_wire.rs"), "python");
+    let blocks = blocks(&page("_8_wire.rs"), "python");
     let [program] = &blocks[..] else { panic!("one program") };
     assert!(program.lines().count() <= 60, "{} lines", program.lines().count());
     let Some(python) = python() else { return };

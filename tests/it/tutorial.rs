@@ -181,7 +181,7 @@ fn the_tutorial_does_what_it_says() {
 
 #[test]
 fn the_programs_for_engines_compile() {
-    let programs = listings(&page("_2_loops.rs"));
+    let programs = listings(&page("_3_loops.rs"));
     let names: Vec<_> = programs.iter().map(|listing| &listing.name[..]).collect();
     assert_eq!(names, ["macroquad_game", "bevy_game"]);
     if env::var_os("HEXAPOD_ENGINES").is_none() {

@@ -164,4 +164,4 @@
 //! every player's lag. After a pause of more than five seconds (a debugger, a suspended laptop)
 //! nobody is punished for it: the first pump reads before it judges.
 //!
-//! Next: [what a pump does, in order](super::_3_pump).
+//! Next: [what a pump does, in order](super::_4_pump).

@@ -158,4 +158,4 @@
 //! [`traffic`](crate::Server::traffic) and [`faults`](crate::Server::faults) in all, and what a
 //! single pump has done: the [`Activity`](crate::Activity) that it returns.
 //!
-//! Next: [what goes over the wire](super::_7_wire).
+//! Next: [what goes over the wire](super::_8_wire).

@@ -94,4 +94,4 @@
 //! time anew; and what they have sent meanwhile is read before anybody is judged. A client that was
 //! suspended for longer than the server's patience finds the server's goodbye: `EndedByPeer`.
 //!
-//! Next: [what is bounded, and by how much](super::_5_limits).
+//! Next: [what is bounded, and by how much](super::_6_limits).

@@ -113,4 +113,4 @@
 //! What was sent before an end is delivered first, in both directions, unless the link is dead or
 //! the peer does not read.
 //!
-//! Next: [every reason for an end](super::_4_ends).
+//! Next: [every reason for an end](super::_5_ends).

@@ -70,4 +70,4 @@
 //! # }
 //! ```
 //!
-//! Next: [how to test a game on it](super::_6_testing).
+//! Next: [how to test a game on it](super::_7_testing).
