@@ -2,7 +2,8 @@
 //!
 //! # The order
 //!
-//! 1. What other threads have handed to a [`Sender`](crate::Sender) is sent.
+//! 1. What other threads have handed to a [`Sender`](crate::Sender) is sent: as much as may wait
+//!    at once, [`Config::max_letters`](crate::Config::max_letters); the rest is the next pump's.
 //! 2. Then listener after listener, in the order in which they were added:
 //!    1. Who is waiting is accepted, up to
 //!       [`Config::accepts_per_pump`](crate::Config::accepts_per_pump). Each newcomer is greeted,
@@ -12,13 +13,15 @@
 //!       [`Config::messages_per_pump`](crate::Config::messages_per_pump) and
 //!       [`Config::bytes_per_pump`](crate::Config::bytes_per_pump). The rest waits for the next
 //!       pump. Who is first changes from pump to pump.
-//! 3. Up to ten times a second: who has been silent for too long is disconnected, and heartbeats
-//!    are sent where it is time.
+//! 3. At most ten times a second: who has been silent for too long is disconnected, and heartbeats
+//!    are sent where it is time. (More often only where a wait of the `Config` is shorter than 1.6
+//!    seconds: sixteen times in the shortest.)
 //! 4. What was sent is written, with one system call for each peer that has something to be told.
 //!
-//! Between any two handlers, what has come up meanwhile is told first: faults to `on_error`, then
+//! Between any two messages, what has come up meanwhile is told first: faults to `on_error`, then
 //! `on_connect`, `on_connect_failed` and `on_disconnect`, in the order in which they came about. So
-//! a peer that a handler kicks has left before the next message is handled.
+//! a peer that a handler kicks has left before the next message is handled, but all handlers of
+//! this one run before.
 //!
 //! Sockets that have been quiet for a tenth of a second, and listeners, are asked at most once a
 //! millisecond; a loop that pumps less often does not notice.
@@ -28,7 +31,32 @@
 //! First the queue of events, if there is one. Then each set of handlers, the own one first, then
 //! those [attached](crate::Server::attach), in the order in which they were. In each set: the
 //! handler of the action, or `on_unhandled` where there is none; then `on_any`. The error of one
-//! handler keeps no other from running.
+//! handler keeps no other from running. The same order holds for who comes and goes.
+//!
+//! So a part of a program (a chat window, a score board, a logger) can bring handlers of its own,
+//! and take them away again:
+//!
+//! ```
+//! # use hexapod::{Client, MemoryNetwork, Server, msg};
+//! use hexapod::Handlers;
+//! # let network = MemoryNetwork::new();
+//! # let addr = "10.0.0.1:5071".parse()?;
+//! # let mut server = Server::<Vec<&'static str>>::bind_memory(&network, addr)?;
+//! server.on("say", |ctx, _| ctx.state.push("own"));
+//!
+//! let mut logger = Handlers::<Vec<&str>>::new();
+//! logger.on_any(|ctx, _| ctx.state.push("logger"));
+//! let logger = server.attach(logger);
+//! # let mut client = Client::<()>::connect_memory(&network, addr);
+//! # let mut log = Vec::new();
+//! # for _ in 0..2 { client.send(msg!("say")); client.pump(&mut ()); server.pump(&mut log); }
+//! # client.pump(&mut ()); server.pump(&mut log);
+//! # assert_eq!(log, ["own", "logger", "own", "logger"]);
+//! server.detach(logger);
+//! # client.send(msg!("say")); client.pump(&mut ()); server.pump(&mut log);
+//! # assert_eq!(log[4..], ["own"]);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # An example
 //!
@@ -87,8 +115,104 @@
 //! sent to it before is still delivered. The message is borrowed from the library's buffer, so
 //! nothing is copied that you do not keep.
 //!
-//! Only the endpoint's own set of handlers is out of reach: handlers are registered before or
-//! between pumps.
+//! Only the handlers are out of reach: they are registered before or between pumps.
+//!
+//! A message goes to one peer, to some, or to all: `send` and `send_to`; `send_each`; `broadcast`
+//! and `broadcast_except`. Rooms, teams, and who is in sight are lists of ids that your game keeps:
+//!
+//! ```
+//! use hexapod::{Client, MemoryNetwork, PeerId, Server, msg};
+//! use std::collections::HashMap;
+//!
+//! #[derive(Default)]
+//! struct Lobby { rooms: HashMap<String, Vec<PeerId>> }
+//!
+//! #[derive(Default)]
+//! struct Player { room: String, lines: u32 }
+//!
+//! # let network = MemoryNetwork::new();
+//! # let addr = "10.0.0.1:5071".parse()?;
+//! let mut server = Server::<Lobby, Player>::bind_memory(&network, addr)?;
+//! server
+//!     .on("enter", |ctx, msg| {
+//!         let peer = ctx.peer();
+//!         let (lobby, player) = ctx.split(); // the state and this peer's data, both at once
+//!         if let Some(room) = lobby.rooms.get_mut(&player.room) {
+//!             room.retain(|id| *id != peer);
+//!         }
+//!         player.room = msg.get("room")?;
+//!         lobby.rooms.entry(player.room.clone()).or_default().push(peer);
+//!         Ok(())
+//!     })
+//!     .on("say", |ctx, msg| {
+//!         ctx.data_mut().lines += 1;
+//!         let said = msg!("said", n: ctx.data().lines, text: msg.get::<&str>("text")?);
+//!         let room = ctx.state.rooms.get(&ctx.data().room).cloned().unwrap_or_default();
+//!         ctx.send_each(room, said);
+//!         Ok(())
+//!     })
+//!     .on_disconnect(|ctx, _| {
+//!         let peer = ctx.peer();
+//!         let (lobby, player) = ctx.split();
+//!         if let Some(room) = lobby.rooms.get_mut(&player.room) {
+//!             room.retain(|id| *id != peer); // an id that has left would be a fault
+//!         }
+//!     });
+//! # let mut players: Vec<_> = ["red", "blue", "red"].map(|room| {
+//! #     let mut client = Client::<Vec<String>>::connect_memory(&network, addr);
+//! #     client.on("said", |ctx, msg| ctx.state.push(msg.to_string()));
+//! #     client.send(msg!("enter", room: room));
+//! #     (client, Vec::new())
+//! # }).into();
+//! # let mut lobby = Lobby::default();
+//! # let mut turn = |players: &mut Vec<(Client<Vec<String>>, Vec<String>)>| {
+//! #     for _ in 0..3 {
+//! #         players.iter_mut().for_each(|(client, log)| { client.pump(log); });
+//! #         server.pump(&mut lobby);
+//! #     }
+//! # };
+//! # turn(&mut players);
+//! # players[0].0.send(msg!("say", text: "hi"));
+//! # turn(&mut players);
+//! # let heard: Vec<_> = players.iter().map(|(_, log)| log.len()).collect();
+//! # assert_eq!(heard, [1, 0, 1]);
+//! # players[0].0.close();
+//! # players[2].0.send(msg!("say", text: "alone"));
+//! # turn(&mut players);
+//! # assert_eq!(players[2].1.len(), 2);
+//! # assert_eq!(server.faults().send, 0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `ctx.data()` and `ctx.data_mut()` borrow the context, and `ctx.state` does not: look at what you
+//! need first, then send. An id, as [`ctx.peer()`](crate::Context::peer) gives it, is a small copy,
+//! is never somebody else's later, and is the way to remember a player.
+//!
+//! `send` cuts a peer off that reads too slowly. `try_send` and `try_send_to` leave it alone and say
+//! so: for what can be left out, such as the positions of this tick where the next are soon to come.
+//!
+//! ```
+//! # use hexapod::{Client, MemoryNetwork, Server, msg};
+//! # let network = MemoryNetwork::new();
+//! # let addr = "10.0.0.1:5071".parse()?;
+//! # let mut server = Server::<()>::bind_memory(&network, addr)?;
+//! # let mut client = Client::<u32>::connect_memory(&network, addr);
+//! # client.on("positions", |ctx, _| *ctx.state += 1);
+//! # let mut heard = 0;
+//! # for _ in 0..3 { client.pump(&mut heard); server.pump(&mut ()); }
+//! # let all = vec![(1.0_f32, 2.0_f32); 8];
+//! # let mut skipped = 0;
+//! server.each_peer(|peer| {
+//!     // More than a tick or two is waiting for it already: it gets the next ones.
+//!     if peer.as_peer().queued() > 10_000 || peer.try_send(msg!("positions", all: all)).is_err() {
+//!         skipped += 1;
+//!     }
+//! });
+//! # server.pump(&mut ());
+//! # client.pump(&mut heard);
+//! # assert_eq!((heard, skipped), (1, 0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # When a handler fails
 //!
@@ -110,7 +234,9 @@
 //! nothing is one `on_connect_failed` instead. None of these can be caused by the words of a
 //! message.
 //!
-//! What was sent before an end is delivered first, in both directions, unless the link is dead or
-//! the peer does not read.
+//! Who ends a connection has its last words delivered: what was sent before a `kick`, a `close` or a
+//! `shutdown` comes first. The exceptions are a link that is dead, a peer that does not read, and a
+//! plain one whose bytes are no messages: those are cut off. What the other side was still saying is
+//! not heard. Where the peer ends it, all that it had said is heard, then comes `on_disconnect`.
 //!
 //! Next: [every reason for an end](super::_5_ends).

@@ -1,4 +1,4 @@
-//! Testing: your game's netcode in one thread, with lag, loss of links, and a clock of your own;
+//! Testing: your game's netcode in one thread, with lag, broken links, and a clock of your own;
 //! and how to watch it run.
 //!
 //! # A server and its players, in one thread
@@ -130,7 +130,7 @@
 //! # Strangers
 //!
 //! [`MemoryNetwork::connect`](crate::MemoryNetwork::connect) gives a bare stream, for what no
-//! client would say. With it a fuzzer can try your handlers: the README has its eight lines.
+//! client would say. With it a fuzzer can try your handlers: the README shows how.
 //!
 //! # Watching it run
 //!
