@@ -31,6 +31,22 @@
 //! neither side has read what the other had sent. A *plain* peer, an old client, only sees its
 //! connection end; tell it in the game's own words before.
 //!
+//! # Why there is no connection
+//!
+//! [`ConnectError`](crate::ConnectError), as `on_connect_failed` is given it.
+//!
+//! | value | as text | what to do |
+//! | --- | --- | --- |
+//! | `BadTarget` | "nonsense" is no address: write host:port, for instance localhost:5071 | A mistyped address: let the player correct it. |
+//! | `NotFound` | cannot find nowhere.example:5071: Name or service not known | The name does not exist, or there is no network. |
+//! | `Refused` | nobody listens at 127.0.0.1:5071 (connection refused) | The server is not running, or on another port. |
+//! | `TimedOut` | no answer from 10.0.0.1:5071 within 10s | A firewall, or the machine is off. |
+//! | `Io` | cannot connect to 10.0.0.1:5071: Network is unreachable | What the system says. |
+//! | `NotAServer` | 127.0.0.1:5071 answers, but not as a game server: no greeting came | Another service has this port. |
+//! | `ServerFull` | 127.0.0.1:5071 is full | As many are there as may be; try later. |
+//! | `VersionMismatch` | versions differ: here is "dots 2", 127.0.0.1:5071 has "dots 1" | One of the two has to be updated: the text says which. |
+//! | `Cancelled` | closed by this side before the connection was up | Your own `close`. |
+//!
 //! # Connecting again
 //!
 //! A client that has lost its server keeps its handlers, and [`reconnect`](crate::Client::reconnect)
@@ -81,22 +97,6 @@
 //! # assert_eq!(game.joined, 2);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//!
-//! # Why there is no connection
-//!
-//! [`ConnectError`](crate::ConnectError), as `on_connect_failed` is given it.
-//!
-//! | value | as text | what to do |
-//! | --- | --- | --- |
-//! | `BadTarget` | "nonsense" is no address: write host:port, for instance localhost:5071 | A mistyped address: let the player correct it. |
-//! | `NotFound` | cannot find nowhere.example:5071: Name or service not known | The name does not exist, or there is no network. |
-//! | `Refused` | nobody listens at 127.0.0.1:5071 (connection refused) | The server is not running, or on another port. |
-//! | `TimedOut` | no answer from 10.0.0.1:5071 within 10s | A firewall, or the machine is off. |
-//! | `Io` | cannot connect to 10.0.0.1:5071: Network is unreachable | What the system says. |
-//! | `NotAServer` | 127.0.0.1:5071 answers, but not as a game server: no greeting came | Another service has this port. |
-//! | `ServerFull` | 127.0.0.1:5071 is full | As many are there as may be; try later. |
-//! | `VersionMismatch` | versions differ: here is "dots 2", 127.0.0.1:5071 has "dots 1" | One of the two has to be updated: the text says which. |
-//! | `Cancelled` | closed by this side before the connection was up | Your own `close`. |
 //!
 //! # What goes wrong without an end
 //!
