@@ -39,6 +39,7 @@
 //! ```
 //! # use hexapod::{Client, MemoryNetwork, Server, msg};
 //! use hexapod::Handlers;
+//!
 //! # let network = MemoryNetwork::new();
 //! # let addr = "10.0.0.1:5071".parse()?;
 //! # let mut server = Server::<Vec<&'static str>>::bind_memory(&network, addr)?;
@@ -52,6 +53,7 @@
 //! # for _ in 0..2 { client.send(msg!("say")); client.pump(&mut ()); server.pump(&mut log); }
 //! # client.pump(&mut ()); server.pump(&mut log);
 //! # assert_eq!(log, ["own", "logger", "own", "logger"]);
+//! // … and when nobody wants to read its log any more:
 //! server.detach(logger);
 //! # client.send(msg!("say")); client.pump(&mut ()); server.pump(&mut log);
 //! # assert_eq!(log[4..], ["own"]);

@@ -161,7 +161,8 @@ fn pair() -> (Server<Log>, Client<Log>) {
 
 #[test]
 fn whose_close_it_was_is_seen_on_both_sides() {
-    let closes: [fn(&mut Server<Log>, &mut Client<Log>); 3] = [
+    type Close = fn(&mut Server<Log>, &mut Client<Log>);
+    let closes: [Close; 3] = [
         |_, client| client.close(),
         |_, client| client.send(msg!("close")),
         |server, _| server.close(),
