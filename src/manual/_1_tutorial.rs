@@ -39,8 +39,9 @@
 //!
 //! [`get`](crate::Message::get) reads a field as the type that you ask for. Where there is no such
 //! field, or it is a number, `?` ends the handler with an error that says so; the error is reported
-//! on standard error (the first of each kind), the peer stays, and the server goes on. [`msg!`](crate::msg) makes a message,
-//! and [`ctx.send`](crate::Context::send) gives it to the peer whose message this is.
+//! on standard error (the first of each kind), the peer stays, and the server goes on.
+//! [`msg!`](crate::msg) makes a message, and [`ctx.send`](crate::Context::send) gives it to the
+//! peer whose message this is.
 //!
 //! ```no_run
 //! // src/bin/echo_client.rs

@@ -118,8 +118,8 @@
 //! ```
 //!
 //! Servers and clients are `Send`. [`run`](crate::Server::run) ends with
-//! [`shutdown`](crate::Server::shutdown): nobody is let in any more, everybody is told, and what was
-//! sent is delivered within [`Config::flush_timeout`](crate::Config::flush_timeout). It tells
+//! [`shutdown`](crate::Server::shutdown): nobody is let in any more, everybody is told, and what
+//! was sent is delivered within [`Config::flush_timeout`](crate::Config::flush_timeout). It tells
 //! whether all was. A tick that takes too long is not made up for by a burst of others.
 //!
 //! # A host that plays
@@ -197,7 +197,7 @@
 //! for the sake of time, a heartbeat say. What comes from outside it cannot know.
 //!
 //! A message waits until the next pump, so the time between two pumps is what the network adds to
-//! every player's lag. After a pause (a debugger, a suspended laptop) nobody is punished for it: the
-//! first pump reads before it judges.
+//! every player's lag. After a pause (a debugger, a suspended laptop) nobody is punished for it:
+//! the first pump reads before it judges.
 //!
 //! Next: [what a pump does, in order](super::_4_pump).

@@ -190,8 +190,9 @@
 //! need first, then send. An id, as [`ctx.peer()`](crate::Context::peer) gives it, is a small copy,
 //! is never somebody else's later, and is the way to remember a player.
 //!
-//! `send` cuts a peer off that reads too slowly. `try_send` and `try_send_to` leave it alone and say
-//! so: for what can be left out, such as the positions of this tick where the next are soon to come.
+//! `send` cuts a peer off that reads too slowly. `try_send` and `try_send_to` leave it alone and
+//! say so: for what can be left out, such as the positions of this tick where the next are soon to
+//! come.
 //!
 //! ```
 //! # use hexapod::{Client, MemoryNetwork, Server, msg};
@@ -236,9 +237,9 @@
 //! nothing is one `on_connect_failed` instead. None of these can be caused by the words of a
 //! message.
 //!
-//! Who ends a connection has its last words delivered: what was sent before a `kick`, a `close` or a
-//! `shutdown` comes first. The exceptions are a link that is dead, a peer that does not read, and a
-//! plain one whose bytes are no messages: those are cut off. What the other side was still saying is
-//! not heard. Where the peer ends it, all that it had said is heard, then comes `on_disconnect`.
+//! Who ends a connection has its last words delivered: what was sent before a `kick`, a `close` or
+//! a `shutdown` comes first. The exceptions are a link that is dead, a peer that does not read, and
+//! a plain one whose bytes are no messages: those are cut off. What the other side was still saying
+//! is not heard. Where the peer ends it, all that it had said is heard, then comes `on_disconnect`.
 //!
 //! Next: [every reason for an end](super::_5_ends).

@@ -49,10 +49,11 @@
 //!
 //! # Connecting again
 //!
-//! A client that has lost its server keeps its handlers, and [`reconnect`](crate::Client::reconnect)
-//! tries again where it was. It begins a new connection: the server has a new peer with new data,
-//! and what was sent and not delivered is gone. If players are to come back to where they were, let
-//! the first message say who they are, by a secret that the server has given them.
+//! A client that has lost its server keeps its handlers, and
+//! [`reconnect`](crate::Client::reconnect) tries again where it was. It begins a new connection:
+//! the server has a new peer with new data, and what was sent and not delivered is gone. If players
+//! are to come back to where they were, let the first message say who they are, by a secret that
+//! the server has given them.
 //!
 //! ```
 //! use hexapod::{Client, MemoryNetwork, Server, msg};

@@ -153,8 +153,8 @@
 //!    0.002 s  #1 -- disconnected: kicked: enough
 //! ```
 //!
-//! The greeting and the hello are shortened here. `<-` has come, `->` goes out, and what begins with
-//! `$` is the library's own.
+//! The greeting and the hello are shortened here. `<-` has come, `->` goes out, and what begins
+//! with `$` is the library's own.
 //!
 //! And in numbers: [`Peer::round_trip`](crate::Peer::round_trip),
 //! [`Peer::traffic`](crate::Peer::traffic), [`Peer::queued`](crate::Peer::queued) for each peer,

@@ -34,8 +34,8 @@
 //!
 //! * Every form of MessagePack is read, whether or not there is a shorter one; what is written has
 //!   the shortest, floats the size that the program gave them.
-//! * Texts are UTF-8. Keys may be anything but arrays and maps. Pairs may stand in any order; should
-//!   another key than `"action"` occur twice, the last one counts.
+//! * Texts are UTF-8. Keys may be anything but arrays and maps. Pairs may stand in any order;
+//!   should another key than `"action"` occur twice, the last one counts.
 //! * Arrays and maps nest 32 deep at most, the message itself counted; a message holds 65,536
 //!   values at most, counting each key, each value and each array or map itself.
 //!

@@ -12,7 +12,8 @@
 //!    clock of your own; and how to watch it run.
 //! 8. [**The wire**](_8_wire): byte by byte, with a client in sixty lines of Python.
 //!
-//! New to all this? Read the first three pages; the others are there when you ask yourself something.
+//! New to all this? Read the first three pages; the others are there when you ask yourself
+//! something.
 //!
 //! The programs in it are compiled and run by the library's tests, its tables compared with the
 //! code, its bytes with those of a server.
