@@ -406,16 +406,11 @@ fn every_room_has_a_floor_and_every_file_a_module() {
             faults.push(format!("{}:1: nobody says `mod {name};`", source.path));
         }
     }
-    let tests = root().join("tests/it");
-    for path in files_below(&tests) {
+    let tests = read(&root().join("tests/it/main.rs"));
+    for path in files_below(&root().join("tests/it")) {
         let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned();
-        // A file in a folder is declared by the file of the folder's name.
-        let folder = path.parent().expect("a folder");
-        let parent =
-            if folder == tests { tests.join("main.rs") } else { folder.with_extension("rs") };
-        if name != "main" && find_word(&read(&parent), &format!("mod {name};")).is_empty() {
-            let parent = relative(&parent);
-            faults.push(format!("{}:1: {parent} does not say `mod {name};`", relative(&path)));
+        if name != "main" && find_word(&tests, &format!("mod {name};")).is_empty() {
+            faults.push(format!("{}:1: main.rs does not say `mod {name};`", relative(&path)));
         }
     }
     none(&faults);
