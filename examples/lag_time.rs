@@ -5,19 +5,33 @@
 //! cargo run --example lag_time -- join [ADDR] [COUNT]     lets itself be measured, 100 times
 //! ```
 //!
+//! `serve … --podsixnet ADDR --json ADDR` measures those who speak these dialects, too, and
+//! `join … --podsixnet`, or `--json` with the feature of that name, is one of them.
+//!
 //! The server says `ping` with a count, the client says the same back, and the server counts on.
-//! Old Python clients do that too. Beside it stands what hexapod's own heartbeats have measured,
-//! where the other end is a hexapod. Both include the wait for the next frame on either side.
+//! The clients of both Python libraries do that too. Beside it stands what hexapod's own heartbeats
+//! have measured, where the other end is a hexapod. Both include the wait for the next frame on
+//! either side.
+
+#[path = "arguments/mod.rs"]
+mod arguments;
 
 use std::error::Error;
 use std::process::ExitCode;
+use std::thread;
 use std::time::{Duration, Instant};
-use std::{env, thread};
 
-use hexapod::{Client, Outgoing, Server, msg};
+use hexapod::{Client, Config, Dialect, Outgoing, Server, msg};
 
-const HERE: &str = "127.0.0.1:5071";
+use arguments::{Failure, is_addr};
+
 const FRAMES_PER_SECOND: u32 = 60;
+
+const USAGE: &str = "\
+usage: lag_time serve [ADDR] [--podsixnet ADDR] [--json ADDR]
+       lag_time join [ADDR] [COUNT] [--podsixnet | --json]
+ADDR is HOST:PORT; without it, 127.0.0.1:5071, to join with --podsixnet 127.0.0.1:31425, and with
+--json 127.0.0.1:5072. Port 0 is any free port.";
 
 /// What the server knows of a peer: which ping is on its way since when, and how long all took.
 struct Lag {
@@ -53,34 +67,26 @@ fn millis(time: Duration) -> String {
 }
 
 fn main() -> ExitCode {
-    let args: Vec<String> = env::args().skip(1).collect();
-    let ended = match &args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["serve"] => serve(HERE),
-        ["serve", addr] => serve(addr),
-        ["join"] => join(HERE, 100),
-        ["join", addr] => join(addr, 100),
-        ["join", addr, count] if count.parse::<i64>().is_ok() => {
-            join(addr, count.parse().unwrap_or(100))
+    arguments::run("lag_time", USAGE, |args| match args {
+        ["serve", args @ ..] => {
+            serve(arguments::listen(args)?);
+            Ok(())
         }
-        _ => {
-            eprintln!("usage: lag_time serve [ADDR] | join [ADDR] [COUNT]");
-            return ExitCode::from(2);
+        ["join", args @ ..] => {
+            let (dialect, home, args) = arguments::join(args)?;
+            let (addr, count) = match args[..] {
+                [] => (home, "100"),
+                [addr] if is_addr(addr) => (addr, "100"),
+                [addr, count] if is_addr(addr) => (addr, count),
+                _ => return Err(Failure::Usage),
+            };
+            Ok(join(addr, dialect, count.parse().map_err(|_| Failure::Usage)?)?)
         }
-    };
-    match ended {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("lag_time: {error}");
-            ExitCode::FAILURE
-        }
-    }
+        _ => Err(Failure::Usage),
+    })
 }
 
-fn serve(addr: &str) -> Result<(), Box<dyn Error>> {
-    let mut server = Server::<(), Lag>::bind(addr)?;
-    for addr in server.local_addrs() {
-        println!("listening on {addr}");
-    }
+fn serve(mut server: Server<(), Lag>) {
     println!("peer    count      shortest         median         99 of 100    heartbeat");
     server
         .on_connect(|ctx| {
@@ -113,14 +119,14 @@ fn serve(addr: &str) -> Result<(), Box<dyn Error>> {
             }
         }
     });
-    Ok(())
 }
 
 /// How it ended, once it has.
 type End = Option<Result<(), String>>;
 
-fn join(addr: &str, count: i64) -> Result<(), Box<dyn Error>> {
-    let mut net = Client::<End>::connect(addr);
+fn join(addr: &str, dialect: Dialect, count: i64) -> Result<(), Box<dyn Error>> {
+    let mut net = Client::<End>::with_config(Config::new().dialect(dialect));
+    net.connect_to(addr);
     net.on("ping", move |ctx, msg| {
         ctx.send(Outgoing::from(msg));
         if msg.get::<i64>("count")? >= count - 1 {

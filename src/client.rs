@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::dialect::Dialect;
 use crate::dispatch::{Handlers, SetId, registering};
 use crate::drive::{StopHandle, driving};
 use crate::endpoint::Endpoint;
@@ -59,7 +58,6 @@ pub struct Client<S> {
     endpoint: Endpoint<S, ()>,
     stop: StopHandle,
     simulator: Option<Simulator>,
-    dialect: Dialect,
     target: Option<Target>,
     /// The peer of the last attempt to connect.
     server: Option<PeerId>,
@@ -114,7 +112,6 @@ impl<S> Client<S> {
             endpoint: Endpoint::new(config),
             stop: StopHandle::default(),
             simulator: None,
-            dialect: Dialect::default(),
             target: None,
             server: None,
         }
@@ -154,8 +151,9 @@ impl<S> Client<S> {
     fn dial<D: Source + 'static>(&mut self, dialer: D, target: Target, name: String) {
         self.close();
         let net = &mut self.endpoint.net;
-        let transport = transport::over(dialer, self.dialect, &net.config, self.simulator.as_ref());
-        self.server = Some(net.add_dialler(transport, self.dialect, name));
+        let dialect = net.config.dialect;
+        let transport = transport::over(dialer, dialect, &net.config, self.simulator.as_ref());
+        self.server = Some(net.add_dialler(transport, dialect, name));
         self.target = Some(target);
     }
 }

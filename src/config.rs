@@ -1,9 +1,12 @@
 //! [`Config`]: every limit and every wait, in one place, each finite by default.
 //!
-//! A limit that is not here does not exist: lower floors have no hidden ones. The three constants
-//! at the end are rhythms, not limits; they are no one's to set because no game could tell.
+//! A limit that is not here does not exist: lower floors have no hidden ones. What is no one's to
+//! set, because no game could tell, is in the room `limits`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::dialect::Dialect;
+use crate::limits::{DEEPEST, Limits};
 
 /// The limits and waits of a [`Server`](crate::Server) or [`Client`](crate::Client).
 ///
@@ -27,6 +30,11 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
+    /// What a client speaks, and what [`Server::bind`](crate::Server::bind) listens in. Default:
+    /// [`Dialect::REPOD`].
+    ///
+    /// A server's further listeners are each given theirs: [`listen`](crate::Server::listen).
+    pub dialect: Dialect,
     /// The game's name. Default: empty.
     ///
     /// Two hexapod ends whose games or versions differ do not play together: the connection ends
@@ -123,11 +131,12 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            dialect: Dialect::REPOD,
             game: String::new(),
             version: String::new(),
             max_frame_len: 1 << 20,
-            max_depth: 32,
-            max_elements: 1 << 16,
+            max_depth: Limits::default().depth,
+            max_elements: Limits::default().elements,
             max_peers: 256,
             max_peers_per_address: 64,
             max_outbound: 4 << 20,
@@ -171,6 +180,7 @@ macro_rules! setters {
 }
 
 setters! {
+    dialect: Dialect,
     max_frame_len: usize,
     max_depth: usize,
     max_elements: usize,
@@ -207,13 +217,6 @@ impl Config {
     }
 }
 
-/// The part of the limits that a decoder needs.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) depth: usize,
-    pub(crate) elements: usize,
-}
-
 impl Config {
     pub(crate) fn limits(&self) -> Limits {
         Limits { depth: self.max_depth.min(DEEPEST), elements: self.max_elements }
@@ -243,34 +246,3 @@ impl Config {
         self.max_outbound.max(self.frame_len().saturating_add(16))
     }
 }
-
-/// A time to come. A wait without end is one of a hundred years, which an `Instant` can hold.
-pub(crate) fn after(now: Instant, wait: Duration) -> Instant {
-    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
-    now + wait.min(CENTURY)
-}
-
-/// Decoders recurse, so depth has a bound that no configuration lifts.
-pub(crate) const DEEPEST: usize = 128;
-
-/// The read buffer of an endpoint: what one read can take. Larger gains nothing on loopback.
-pub(crate) const READ_BUFFER: usize = 64 << 10;
-
-/// Storage that empty rings have given back, kept per listener for the next burst.
-pub(crate) const SPARE_RINGS: usize = 1 << 20;
-
-/// A socket is *quiet* that has given nothing for this long; it is then read only once per
-/// [`QUIET_PERIOD`], as is the listener. At 60 pumps a second neither skips anything.
-pub(crate) const QUIET_AFTER: Duration = Duration::from_millis(100);
-pub(crate) const QUIET_PERIOD: Duration = Duration::from_millis(1);
-
-/// A longer gap between two pumps is a pause (a debugger, a suspended laptop): what has been going
-/// on meanwhile is read before frames are judged late. For silence, see [`Config::pause`].
-pub(crate) const PAUSE: Duration = Duration::from_secs(5);
-
-/// After an error of `accept` (no descriptors left, say) the listener rests this long.
-pub(crate) const ACCEPT_REST: Duration = Duration::from_millis(100);
-
-/// Buffers of sent messages that a thread keeps for the next ones: how many, and how large at most.
-pub(crate) const SPARE_MESSAGES: usize = 32;
-pub(crate) const SPARE_MESSAGE_LEN: usize = 16 << 10;

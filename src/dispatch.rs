@@ -22,7 +22,8 @@ use crate::reason::{ConnectError, DisconnectReason};
 /// With the second, `?` works on every error, and the closure ends in `Ok(())`.
 #[diagnostic::on_unimplemented(
     message = "a handler returns `()` or `Result<(), HandlerError>`, not `{Self}`",
-    note = "end the closure with `;`, or with `Ok(())` if it uses `?`"
+    note = "end the closure with `;`, or with `Ok(())` if it uses `?`",
+    note = "a `Result` with an error of its own becomes one with `?`: `… { move_to(ctx)?; Ok(()) }`"
 )]
 pub trait Outcome: sealed::Sealed {
     #[doc(hidden)]

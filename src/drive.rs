@@ -205,7 +205,7 @@ macro_rules! driving {
             /// Closes, and pumps until all is delivered or the time is over: this call waits. Tells
             /// whether all was delivered; what was not went to `on_error` too.
             pub fn shutdown(mut self, state: &mut S, within: std::time::Duration) -> bool {
-                let deadline = $crate::config::after(std::time::Instant::now(), within);
+                let deadline = $crate::limits::after(std::time::Instant::now(), within);
                 let lost = self.endpoint.net.undelivered;
                 self.close();
                 loop {

@@ -20,10 +20,8 @@ use crate::dispatch::{Handlers, SetId};
 use crate::error::FaultCause;
 use crate::event::{Event, OwnedMessage, Queue};
 use crate::id::PeerId;
-use crate::inbox::Inbox;
-use crate::message::ReadError;
+use crate::inbox::{Inbox, Unread};
 use crate::net::{Activity, Change, Handled, Net, Polled, Verdict};
-use crate::reason::ProtocolError;
 use crate::report::Reporter;
 use crate::sender::{Letter, Letterbox, Sender};
 
@@ -128,12 +126,10 @@ impl<S, P: Default> Endpoint<S, P> {
         let limits = self.net.config.limits();
         let message = match self.inbox.message(dialect.codec(), limits) {
             Ok(message) => message,
-            Err(ReadError::NotAMessage(error)) => {
+            Err(Unread::NotAMessage(error)) => {
                 return self.net.fault(Some(peer), None, FaultCause::NotAMessage(error));
             }
-            Err(ReadError::Malformed(error)) => {
-                return self.net.malformed(peer, ProtocolError::Payload(error));
-            }
+            Err(Unread::Broken(error)) => return self.net.malformed(peer, error),
         };
         if self.net.hear(peer, &message) == Verdict::Session {
             return;

@@ -9,7 +9,6 @@ use std::net::SocketAddr;
 
 use thiserror::Error;
 
-use crate::codec::CodecError;
 use crate::id::PeerId;
 use crate::message::{EncodeError, MessageError};
 use crate::quote::{Quoted, debug_like_display};
@@ -72,8 +71,19 @@ pub enum SendError {
         cause: String,
     },
     /// The peer's dialect cannot express the message.
-    #[error(transparent)]
-    NotExpressible(#[from] CodecError),
+    #[error("{codec} has no place for {what}")]
+    NotExpressible {
+        /// The codec's name.
+        codec: &'static str,
+        /// What stands in the message: "a timestamp", say.
+        what: &'static str,
+    },
+    /// The payload holds the bytes that end a frame in the peer's dialect, `\\0---\\0`.
+    #[error("the message holds the bytes \\0---\\0, which end a frame of {dialect}")]
+    HoldsTerminator {
+        /// The dialect's name.
+        dialect: &'static str,
+    },
 }
 
 /// The error of a handler: whatever `?` has made it from.

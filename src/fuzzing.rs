@@ -4,6 +4,9 @@
 //! fuzz/fuzz_targets/frame.rs     ──> frame      a stream in any pieces gives the same frames
 //! fuzz/fuzz_targets/msgpack.rs   ──> msgpack    bytes, view and tree say the same
 //! fuzz/fuzz_targets/endpoint.rs  ──> endpoint   a server among strangers, as a script
+//! fuzz/fuzz_targets/rencode.rs   ──> rencode    PodSixNet's frames, and what is in them
+//! fuzz/fuzz_targets/json.rs      ──> json       JSON against serde_json's tree
+//! fuzz/fuzz_targets/terminator.rs ─> terminator payloads with a mark behind
 //! ```
 //!
 //! Each takes bytes, whatever they are, and panics where a promise is broken. Under `cargo fuzz`
@@ -14,7 +17,11 @@
 
 mod endpoint;
 mod frame;
+#[cfg(feature = "json")]
+mod json;
 mod msgpack;
+mod rencode;
+mod terminator;
 mod world;
 
 /// Runs a measured piece of work and tells how many bytes it had allocated at its peak, beyond what
@@ -64,6 +71,35 @@ pub fn msgpack_measured(data: &[u8], measure: &mut Measure<'_>) {
 /// If a promise is broken.
 pub fn endpoint(data: &[u8]) {
     endpoint::run(data);
+}
+
+/// A stream of PodSixNet's gives the same frames however it is cut, and what is in them is one and
+/// the same value, read, written and read again.
+///
+/// # Panics
+///
+/// If a promise is broken.
+pub fn rencode(data: &[u8]) {
+    rencode::run(data);
+}
+
+/// A payload of JSON is what serde_json says it is.
+///
+/// # Panics
+///
+/// If a promise is broken.
+#[cfg(feature = "json")]
+pub fn json(data: &[u8]) {
+    json::run(data);
+}
+
+/// Frames end at the first terminator, however the stream is cut.
+///
+/// # Panics
+///
+/// If a promise is broken.
+pub fn terminator(data: &[u8]) {
+    terminator::run(data);
 }
 
 /// A fuzz input as a list of instructions. Where it ends, it goes on with zeros.
@@ -185,6 +221,61 @@ mod tests {
             bytes
         }
 
+        /// Any value as rencode, in a form that need not be the shortest.
+        fn rencoded(&mut self, depth: usize) -> Vec<u8> {
+            let len = self.below(5);
+            let kinds = if depth == 0 { 10 } else { 15 };
+            let inside = |random: &mut Self, count: usize| {
+                (0..count).flat_map(|_| random.rencoded(depth - 1)).collect::<Vec<u8>>()
+            };
+            match self.below(kinds) {
+                0 => vec![self.below(0x2c) as u8],
+                1 => vec![0x43 + self.below(0x23) as u8],
+                2 => [&[0x2c][..], &self.bytes(8)].concat(),
+                3 => [&[0x3e][..], &self.bytes(1)].concat(),
+                4 => [&[0x40][..], &[0, 0x2d, 0x2d, 0x2d], &[0][..len / 4]].concat(),
+                5 => [&[0x42][..], &self.bytes(4)].concat(),
+                6 => format!("\x3d{}{}\x7f", ["", "-", " +", "0", "1_"][len], self.below(1 << 40))
+                    .into(),
+                7 => format!(
+                    "{}{len}:{}",
+                    ["", "0"][len / 4],
+                    &"\0--äx"[..len.min(3)].repeat(2)[..len.min(3)]
+                )
+                .into(),
+                8 => [vec![0x80 + len as u8], self.bytes(len)].concat(),
+                9 => b"\x85\0---\0".to_vec(),
+                10 => [vec![0xc0 + len as u8], inside(self, len)].concat(),
+                11 => [vec![0xe0 + len as u8], inside(self, len)].concat(),
+                12 => [vec![0x66 + len as u8], inside(self, 2 * len)].concat(),
+                13 => [vec![0x3a + len as u8 % 2], inside(self, len), vec![0x7f]].concat(),
+                _ => [vec![0x3c], inside(self, 2 * len), vec![0x7f]].concat(),
+            }
+        }
+
+        /// Any value as JSON.
+        #[cfg(feature = "json")]
+        fn json(&mut self, depth: usize) -> String {
+            let len = self.below(4);
+            let texts = ["\"\"", "\"action\"", "\"\\u0000---\\u0000\"", "\"ü\\n\\\\\""];
+            match self.below(if depth == 0 { 6 } else { 9 }) {
+                0 => ["null", "true", "false", "-0"][len].to_owned(),
+                1 => self.next().to_string(),
+                2 => format!("-{}.{}", self.below(100), self.below(1000)),
+                3 => format!("{}e{}{}", self.below(10), ["", "-", "+"][len % 3], self.below(400)),
+                4 => ["9223372036854775808", "18446744073709551616", "0.0", "1E1"][len].to_owned(),
+                5 => texts[len].to_owned(),
+                6 => format!(
+                    "[{}]",
+                    (0..len).map(|_| self.json(depth - 1)).collect::<Vec<_>>().join(", ")
+                ),
+                _ => {
+                    let pair = |_| format!("{}:{}", texts[self.below(4)], self.json(depth - 1));
+                    format!("{{{}}}", (0..len).map(pair).collect::<Vec<_>>().join(","))
+                }
+            }
+        }
+
         /// Some frames, one behind the other.
         fn frames(&mut self) -> Vec<u8> {
             (0..=self.below(12)).flat_map(|_| framed(&self.message())).collect()
@@ -256,6 +347,47 @@ mod tests {
             0 => random.length(40),
             1 => random.value(6),
             _ => random.message(),
+        });
+    }
+
+    #[test]
+    fn frames_of_podsixnets_end_where_their_values_end() {
+        exercise("rencode", 4000, rencode, |random| match random.below(4) {
+            0 => random.length(30),
+            1 => random.rencoded(5),
+            2 => {
+                let message = [b"\x68\x86action\x81x\x81v", &random.rencoded(4)[..]].concat();
+                [&message[..], b"\0---\0"].concat()
+            }
+            _ => (0..random.below(5))
+                .flat_map(|_| [&random.rencoded(3)[..], b"\0---\0"].concat())
+                .collect(),
+        });
+    }
+
+    #[cfg(feature = "json")]
+    #[test]
+    fn json_is_what_serde_json_says_it_is() {
+        exercise("json", 4000, json, |random| match random.below(3) {
+            0 => random.json(6).into(),
+            1 => format!("{{\"action\": \"x\", \"v\": {}}}", random.json(4)).into(),
+            _ => random.length(12),
+        });
+    }
+
+    #[test]
+    fn frames_end_at_the_first_terminator() {
+        exercise("terminator", 4000, terminator, |random| {
+            let dull = |random: &mut Random| [0, 0x2d, 0x2d, 0x2d, b'x'][random.below(5)];
+            let mut bytes = random.bytes(4);
+            for _ in 0..random.below(60) {
+                match random.below(6) {
+                    0 => bytes.extend(b"\0---\0"),
+                    1 => bytes.extend(b"{}"),
+                    _ => bytes.push(dull(random)),
+                }
+            }
+            bytes
         });
     }
 

@@ -15,10 +15,12 @@
 use std::io;
 use std::ops::Range;
 
-use crate::codec::Codec;
-use crate::config::{Limits, READ_BUFFER};
+use crate::codec::{Codec, CodecError};
 use crate::frame::{Frame, Input};
-use crate::message::{Index, Message, ReadError};
+use crate::limits::{Limits, READ_BUFFER};
+use crate::message::{EncodeError, Encoder, Index, Message, MessageError, ReadError};
+use crate::msgpack::DecodeError;
+use crate::reason::ProtocolError;
 use crate::ring::{Pool, Ring};
 
 #[derive(Debug)]
@@ -35,6 +37,15 @@ pub(crate) struct Inbox {
     /// A payload of another codec, as canonical bytes.
     canonical: Vec<u8>,
     index: Index,
+}
+
+/// Why there is no message in a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// The payload is broken: the connection cannot go on.
+    Broken(ProtocolError),
+    /// The payload is good, but no message: this one is left out.
+    NotAMessage(MessageError),
 }
 
 impl Inbox {
@@ -122,9 +133,9 @@ impl Inbox {
     /// The message in the frame that is being handled.
     pub(crate) fn message(
         &mut self,
-        codec: &dyn Codec,
+        codec: Option<&dyn Codec>,
         limits: Limits,
-    ) -> Result<Message<'_>, ReadError> {
+    ) -> Result<Message<'_>, Unread> {
         let payload = match &self.frame {
             None => &[],
             Some(frame) if self.ring.is_empty() => {
@@ -140,8 +151,45 @@ impl Inbox {
                 }
             },
         };
-        let canonical =
-            codec.decode(payload, &mut self.canonical, limits).map_err(ReadError::Malformed)?;
-        Message::read(canonical, &mut self.index, limits)
+        let canonical = match codec {
+            None => payload,
+            Some(codec) => {
+                translate(codec, payload, limits, &mut self.canonical)?;
+                &self.canonical
+            }
+        };
+        Message::read(canonical, &mut self.index, limits).map_err(|error| match error {
+            ReadError::Malformed(error) => Unread::Broken(ProtocolError::Payload(error)),
+            ReadError::NotAMessage(error) => Unread::NotAMessage(error),
+        })
+    }
+}
+
+/// Makes a payload canonical.
+fn translate(
+    codec: &dyn Codec,
+    payload: &[u8],
+    limits: Limits,
+    canonical: &mut Vec<u8>,
+) -> Result<(), Unread> {
+    let mut out = Encoder::writing_to(std::mem::take(canonical));
+    let read = codec.decode(payload, limits, &mut out);
+    let written = out.one_value();
+    *canonical = out.into_buffer();
+    let codec = codec.name();
+    match (read, written) {
+        (Err(CodecError::Malformed { what, at }), _) => {
+            Err(Unread::Broken(ProtocolError::Codec { codec, what, at }))
+        }
+        (Err(CodecError::NotExpressible { what }), _) => {
+            Err(Unread::NotAMessage(MessageError::Untranslatable { codec, what }))
+        }
+        // The encoder gives up later than it should, for it knows only the deepest of all limits.
+        (Ok(()), Err(EncodeError::TooDeep)) => {
+            let error = DecodeError::TooDeep { max: limits.depth };
+            Err(Unread::Broken(ProtocolError::Payload(error)))
+        }
+        (Ok(()), Err(error)) => Err(Unread::NotAMessage(MessageError::NotExpressible(error))),
+        (Ok(()), Ok(())) => Ok(()),
     }
 }

@@ -34,13 +34,15 @@
 //!
 //! # Where to begin
 //!
-//! [**The manual**](manual) is a book in eight pages: a tutorial, messages, loops in engines and
-//! without, what a pump does, ends and errors, limits, testing, and the wire byte by byte. Then:
+//! [**The manual**](manual) is a book in nine pages: a tutorial, messages, loops in engines and
+//! without, what a pump does, ends and errors, limits, testing, the wire byte by byte, and what is
+//! different for those who come from Python. Then:
 //!
 //! * [`Server`] and [`Client`]: the two ends, each with an example.
 //! * [`msg!`] makes a message, [`Message::get`] reads one; [`IntoValue`] and [`FromValue`] say what
 //!   a field can be. [`Value`] is the tree, for code that does not know what it is given.
 //! * [`Context`]: what a handler may do.
+//! * [`Dialect`]: repod's language, PodSixNet's, or one with a [`Codec`] of your own.
 //! * [`Config`]: every limit, with its default, its reason and its cost.
 //! * [`DisconnectReason`], [`ConnectError`], [`Fault`]: how a game learns what went wrong.
 //! * [`Handlers`], [`Event`], [`Sender`], [`StopHandle`]: sets of handlers, events as a queue,
@@ -73,6 +75,7 @@
 //!
 //! * `serde`, off by default: a struct that derives `Serialize` and `Deserialize` can be the fields
 //!   of a message, on the same wire: `on_as`, `send_as`, `Outgoing::typed`, `Message::typed`.
+//! * `json`, off by default: the dialect `Dialect::JSON`, for clients in other languages.
 //!
 //! # The house
 //!
@@ -85,9 +88,9 @@
 //! context                               what a handler may do
 //! net  sender  typed                    peers, their data, sending, session, coming and going
 //! transport  error  event  trace        TCP, memory, simulator; frames over pipes
-//! dialect  inbox  reason                a language; the bytes that are read; why it ended
+//! config  dialect  inbox  reason        all limits; a language; bytes read; why it ended
 //! message  frame  codec                 msg! and views; payloads in a stream; formats
-//! config  id  ring  slab  value  msgpack  quote
+//! limits  id  ring  slab  value  msgpack  quote
 //! ```
 //!
 //! The bytes' way: socket → inbox → frame → message → handler → ring → socket.
@@ -109,6 +112,7 @@ mod frame;
 pub mod fuzzing;
 mod id;
 mod inbox;
+mod limits;
 #[cfg(doc)]
 pub mod manual;
 mod message;
@@ -128,7 +132,7 @@ mod typed;
 mod value;
 
 pub use client::Client;
-pub use codec::CodecError;
+pub use codec::{Codec, CodecError, check_codec};
 pub use config::Config;
 pub use context::Context;
 pub use dialect::Dialect;
@@ -138,11 +142,12 @@ pub use error::{Fault, FaultCause, HandlerError, Limit, SendError};
 pub use event::{Event, OwnedMessage};
 pub use frame::FrameError;
 pub use id::PeerId;
+pub use limits::Limits;
 #[doc(hidden)]
 pub use message::key_text as __key_text;
 pub use message::{
     ArrayRef, EncodeError, Encoder, FieldKey, FromValue, IntoValue, MapEncoder, MapRef, Message,
-    MessageError, Outgoing, ValueError, ValueRef,
+    MessageError, Outgoing, Tuple, ValueError, ValueRef,
 };
 pub use msgpack::DecodeError;
 pub use net::{Activity, Faults, Peer, PeerMut, RoundTrip, Traffic};

@@ -69,6 +69,16 @@ pub enum ProtocolError {
     /// The payload is broken.
     #[error(transparent)]
     Payload(#[from] DecodeError),
+    /// The payload is broken, in a format other than MessagePack.
+    #[error("broken {codec}: {what} at byte {at}")]
+    Codec {
+        /// The codec's name.
+        codec: &'static str,
+        /// What is found there.
+        what: &'static str,
+        /// Where, counted from the start of the payload.
+        at: usize,
+    },
     /// A hello, by which an end of hexapod makes itself known, is not what it should be.
     #[error("the hello is not understood")]
     BadHello,

@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn growth_follows_the_bytes() {
         let (mut pool, mut ring) = (Pool::new(0), Ring::new());
-        let mut model = VecDeque::new();
+        let mut model = VecDeque::<u8>::new();
         for round in 0..2000_usize {
             let bytes: Vec<u8> = (0..round % 97).map(|n| (n ^ round) as u8).collect();
             ring.push(&bytes, &mut pool);

@@ -82,7 +82,7 @@ impl<S, P: Default> Server<S, P> {
     /// If the address cannot be had: it is in use, or not this machine's.
     pub fn bind(addr: impl ToSocketAddrs) -> io::Result<Self> {
         let mut server = Self::with_config(Config::default());
-        server.listen(addr, Dialect::default())?;
+        server.listen(addr, server.endpoint.net.config.dialect)?;
         Ok(server)
     }
 
@@ -93,7 +93,7 @@ impl<S, P: Default> Server<S, P> {
     /// If somebody listens at this address of the network already.
     pub fn bind_memory(network: &MemoryNetwork, addr: SocketAddr) -> io::Result<Self> {
         let mut server = Self::with_config(Config::default());
-        server.listen_memory(network, addr, Dialect::default())?;
+        server.listen_memory(network, addr, server.endpoint.net.config.dialect)?;
         Ok(server)
     }
 

@@ -9,8 +9,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{DEEPEST, Limits};
 use crate::error::SendError;
+use crate::limits::{DEEPEST, Limits};
 use crate::message::{Index, Message, Outgoing, ReadError, ValueError};
 use crate::msgpack::{self, Head, Reader};
 

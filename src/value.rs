@@ -32,7 +32,7 @@ pub enum Value {
     Str(String),
     /// Bytes.
     Bytes(Vec<u8>),
-    /// A list of values.
+    /// A list of values. The tree does not tell tuples from lists: see [`Tuple`](crate::Tuple).
     Array(Vec<Self>),
     /// Pairs of key and value, in the order of the wire. A key is anything but an array or a map.
     Map(Vec<(Self, Self)>),

@@ -1,9 +1,9 @@
 //! The client: says what is typed, and prints what arrives. It speaks as repod's own chat client
-//! does, and joins a chat server in Python as well.
+//! does, or as PodSixNet's, and joins a chat server in Python as well.
 
 use std::sync::mpsc::{Receiver, TryRecvError};
 
-use hexapod::{Client, DisconnectReason, msg};
+use hexapod::{Client, Dialect, DisconnectReason, msg};
 
 use crate::terminal::{print, safe};
 
@@ -14,9 +14,20 @@ const TEXT_CHARS: usize = 2000;
 /// How many lines are said in one turn. Whoever pipes a file in is not to overrun the server.
 const LINES_PER_TURN: usize = 16;
 
+/// The names of the fields, which differ between the two Python chats.
+struct Words {
+    text: &'static str,
+    nick: &'static str,
+    nicks: &'static str,
+}
+
+const REPOD: Words = Words { text: "text", nick: "nickname", nicks: "list" };
+const PODSIXNET: Words = Words { text: "message", nick: "who", nicks: "players" };
+
 /// Somebody who chats from this terminal.
 pub(crate) struct Participant {
     net: Client<View>,
+    words: &'static Words,
     view: View,
     has_nick: bool,
 }
@@ -30,19 +41,20 @@ pub(crate) struct View {
 impl Participant {
     /// Joins with a client that is connected, or about to be. Without a nickname the first line
     /// that is typed will be it.
-    pub(crate) fn new(mut net: Client<View>, nick: Option<&str>) -> Self {
+    pub(crate) fn new(mut net: Client<View>, dialect: Dialect, nick: Option<&str>) -> Self {
+        let words = if dialect == Dialect::PODSIXNET { &PODSIXNET } else { &REPOD };
         let first = if nick.is_some() { "" } else { "your nickname first, then " };
         let leave = if cfg!(windows) { "Ctrl-Z and Enter" } else { "Ctrl-D" };
         net.on_connect(move |_| {
             print(&format!("*** you are in: type {first}your messages; {leave} leaves"));
         })
         .on("message", |_, msg| {
-            let nick = safe(msg.get("nickname")?, NICK_CHARS);
-            print(&format!("{nick}: {}", safe(msg.get("text")?, TEXT_CHARS)));
+            let nick = safe(msg.get(words.nick)?, NICK_CHARS);
+            print(&format!("{nick}: {}", safe(msg.get(words.text)?, TEXT_CHARS)));
             Ok(())
         })
         .on("players", |_, msg| {
-            let nicks: Vec<&str> = msg.get("list")?;
+            let nicks: Vec<&str> = msg.get(words.nicks)?;
             print(&format!("*** players: {}", safe(&nicks.join(", "), TEXT_CHARS)));
             Ok(())
         })
@@ -65,7 +77,7 @@ impl Participant {
             // It is kept until the connection is up.
             net.send(msg!("nickname", nickname: nick));
         }
-        Self { net, view: View::default(), has_nick: nick.is_some() }
+        Self { net, words, view: View::default(), has_nick: nick.is_some() }
     }
 
     /// One turn; tells how the chat ended, once it has, and all that was said has been delivered.
@@ -91,7 +103,7 @@ impl Participant {
             // Nothing said; or no nickname, and the server has one for such people.
             "" => {}
             nick if is_nick => self.net.send(msg!("nickname", nickname: nick)),
-            text => self.net.send(msg!("message", text: text)),
+            text => self.net.send(msg!("message", (self.words.text): text)),
         }
     }
 }

@@ -8,6 +8,9 @@
 //! to everybody    players {players, list}   message {text, nickname, message, who}   system {text}
 //! ```
 //!
+//! Each listener has its dialect, and all who join are in one chat. To clients that speak JSON the
+//! words are repod's. Those of PodSixNet have no `system`, and pass over it.
+//!
 //! Anybody may come, call themselves what they like, and talk as much as they like: a chat for the
 //! whole world would look at that, too.
 
@@ -17,7 +20,7 @@ use std::sync::mpsc::TryRecvError;
 use std::thread;
 use std::time::Duration;
 
-use hexapod::{Context, Outgoing, Peer, Server, msg};
+use hexapod::{Context, Dialect, Outgoing, Peer, Server, msg};
 
 use crate::FRAME;
 use crate::terminal::{is_harmless, print, safe, typed_lines};
@@ -55,25 +58,28 @@ pub(crate) struct Guest {
 
 impl Default for Guest {
     fn default() -> Self {
-        Self { nick: "Anonymous".to_owned() }
+        Self { nick: nobody(Dialect::REPOD).to_owned() }
     }
 }
 
-/// A chat server that listens at an address, and says where.
-pub(crate) fn open(addr: &str) -> io::Result<Server<Log, Guest>> {
-    let mut server = Server::<Log, Guest>::bind(addr)?;
-    for addr in server.local_addrs() {
-        print(&format!("listening on {addr}"));
-    }
+/// What somebody is called who has not said a name, in the words of their own chat.
+fn nobody(dialect: Dialect) -> &'static str {
+    if dialect == Dialect::PODSIXNET { "anonymous" } else { "Anonymous" }
+}
+
+/// Makes a chat of a server.
+pub(crate) fn open(server: &mut Server<Log, Guest>) {
     server
         .on_connect(|ctx| {
+            ctx.data_mut().nick = nobody(ctx.dialect()).to_owned();
             let (id, nick) = (ctx.peer(), &ctx.data().nick);
-            ctx.state.line(&format!("{id} {nick} joined from {}", ctx.addr()));
+            let (addr, dialect) = (ctx.addr(), ctx.dialect().name());
+            ctx.state.line(&format!("{id} {nick} joined from {addr} ({dialect})"));
             ctx.broadcast(msg!("system", text: format!("{nick} joined the chat")));
             ctx.broadcast(players(ctx));
         })
         .on("nickname", |ctx, msg| {
-            let nick = nickname(msg.get("nickname")?);
+            let nick = nickname(msg.get("nickname")?, ctx.dialect());
             let old = mem::replace(&mut ctx.data_mut().nick, nick);
             let (id, nick) = (ctx.peer(), &ctx.data().nick);
             if *nick != old {
@@ -103,7 +109,6 @@ pub(crate) fn open(addr: &str) -> io::Result<Server<Log, Guest>> {
             ctx.broadcast(msg!("system", text: format!("{nick} left the chat")));
             ctx.broadcast(players(ctx));
         });
-    Ok(server)
 }
 
 /// Who is here, in the order in which they came.
@@ -113,12 +118,13 @@ fn players(ctx: &Context<'_, Log, Guest>) -> Outgoing {
 }
 
 /// The nickname that somebody gets who asked for this one.
-fn nickname(wanted: &str) -> String {
+fn nickname(wanted: &str, dialect: Dialect) -> String {
     let nick: String = wanted.chars().filter(|char| is_harmless(*char)).take(NICK_CHARS).collect();
     match nick.trim() {
-        "" => Guest::default().nick,
-        nick => nick.to_owned(),
+        "" => nobody(dialect),
+        nick => nick,
     }
+    .to_owned()
 }
 
 /// Serves until somebody types `quit`.

@@ -18,7 +18,7 @@
     )
 )]
 
-use super::{Frame, FrameError, Framing, Header, Input};
+use super::{Frame, FrameError, Framing, Header, Input, Progress, looks_like};
 
 /// The length of the length.
 const PREFIX: usize = 4;
@@ -31,7 +31,7 @@ impl Framing for LengthPrefix {
     fn find(
         &self,
         input: Input<'_>,
-        _scanned: &mut usize,
+        _progress: &mut Progress,
         max: usize,
     ) -> Result<Option<Frame>, FrameError> {
         let Some(prefix) = input.start::<PREFIX>() else { return Ok(None) };
@@ -54,21 +54,10 @@ impl Framing for LengthPrefix {
     fn trailer(&self) -> &'static [u8] {
         &[]
     }
-}
 
-/// What else begins with these bytes, for the one who reads the log.
-fn looks_like(prefix: [u8; PREFIX]) -> Option<&'static str> {
-    Some(match &prefix {
-        b"GET " | b"POST" | b"HEAD" | b"PUT " | b"OPTI" | b"DELE" | b"CONN" | b"HTTP" | b"PRI " => {
-            "HTTP"
-        }
-        [0x16, 3, ..] => "TLS",
-        b"SSH-" => "SSH",
-        b"PING" | [b'*', b'1'..=b'9', b'\r', b'\n'] => "Redis",
-        [b'{', b'"' | b' ' | b'\n', ..] => "JSON",
-        [0x67..=0x7e, 0x86, b'a', b'c'] => "PodSixNet's rencode",
-        _ => return None,
-    })
+    fn carries(&self, _payload: &[u8]) -> bool {
+        true
+    }
 }
 
 #[cfg(test)]
@@ -76,7 +65,7 @@ mod tests {
     use super::*;
 
     fn find(first: &[u8], second: &[u8], max: usize) -> Result<Option<Frame>, FrameError> {
-        LengthPrefix.find(Input::new((first, second)), &mut 0, max)
+        LengthPrefix.find(Input::new((first, second)), &mut Progress::default(), max)
     }
 
     #[test]

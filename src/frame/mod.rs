@@ -19,6 +19,7 @@
 )]
 
 mod length_prefix;
+mod terminator;
 
 use std::fmt;
 use std::ops::Range;
@@ -28,6 +29,7 @@ use thiserror::Error;
 use crate::quote::debug_like_display;
 
 pub(crate) use length_prefix::LengthPrefix;
+pub(crate) use terminator::{TERMINATOR, Terminator, ends_early};
 
 /// Why bytes cannot be the start of a frame.
 #[derive(Clone, Copy, PartialEq, Eq, Error)]
@@ -36,7 +38,7 @@ pub enum FrameError {
     /// The frame is longer than allowed.
     #[error("a frame of {len} bytes is longer than {max}{}", LooksLike(*looks_like))]
     TooLong {
-        /// The length that the header announces.
+        /// The length that the header announces, or at least has to be expected by now.
         len: usize,
         /// [`Config::max_frame_len`](crate::Config::max_frame_len).
         max: usize,
@@ -46,6 +48,46 @@ pub enum FrameError {
     /// The frame has no payload, so it holds no message.
     #[error("a frame without payload")]
     Empty,
+    /// The payload is broken in such a way that nobody can tell where the frame ends.
+    #[error("a frame without end: {what} at byte {at}")]
+    Endless {
+        /// What is found there: "an undefined code", say.
+        what: &'static str,
+        /// Where, counted from the start of the frame.
+        at: usize,
+    },
+    /// The payload is over, and what follows it is not the terminator.
+    #[error("no terminator at byte {at}, where the payload ends{}", LooksLike(*looks_like))]
+    NotTerminated {
+        /// Where, counted from the start of the frame.
+        at: usize,
+        /// What the bytes look like instead, where that is known: "HTTP", say.
+        looks_like: Option<&'static str>,
+    },
+}
+
+/// What else begins with these bytes, for the one who reads the log.
+fn looks_like(start: [u8; 4]) -> Option<&'static str> {
+    Some(match &start {
+        b"GET " | b"POST" | b"HEAD" | b"PUT " | b"OPTI" | b"DELE" | b"CONN" | b"HTTP" | b"PRI " => {
+            "HTTP"
+        }
+        [0x16, 3, ..] => "TLS",
+        b"SSH-" => "SSH",
+        b"PING" | [b'*', b'1'..=b'9', b'\r', b'\n'] => "Redis",
+        [b'{', b'"' | b' ' | b'\n', ..] => "JSON",
+        [0x67..=0x7e, 0x86, b'a', b'c'] => "PodSixNet's rencode",
+        _ => return None,
+    })
+}
+
+/// The same for a framing that expects no length in front, and knows what its own bytes look like.
+pub(crate) fn looks_like_other(own: &str, input: Input<'_>) -> Option<&'static str> {
+    let like = match input.start::<4>()? {
+        [0, 0, ..] => Some("a length in front, as repod has it"),
+        start => looks_like(start),
+    };
+    like.filter(|like| *like != own)
 }
 
 struct LooksLike(Option<&'static str>);
@@ -87,6 +129,29 @@ impl<'a> Input<'a> {
         }
         Some(start)
     }
+
+    /// What comes from an offset on; nothing if it lies beyond the end.
+    pub(crate) fn from(self, at: usize) -> Self {
+        match self.first.get(at..) {
+            Some(first) => Self { first, second: self.second },
+            None => {
+                let at = at.saturating_sub(self.first.len());
+                Self { first: self.second.get(at..).unwrap_or_default(), second: &[] }
+            }
+        }
+    }
+
+    /// The bytes, one after the other.
+    pub(crate) fn bytes(self) -> impl Iterator<Item = u8> {
+        self.first.iter().chain(self.second).copied()
+    }
+
+    /// Where this byte stands first.
+    pub(crate) fn position(self, byte: u8) -> Option<usize> {
+        let find = |piece: &[u8]| piece.iter().position(|other| *other == byte);
+        let in_second = || Some(find(self.second)?.saturating_add(self.first.len()));
+        find(self.first).or_else(in_second)
+    }
 }
 
 /// Where a whole frame stands, counted from the start of the input.
@@ -105,8 +170,32 @@ pub(crate) struct Header {
 }
 
 impl Header {
+    pub(crate) const NONE: Self = Self { bytes: [0; 4], len: 0 };
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+/// How far a framing has looked into a frame that is not whole; empty for a new one. A link has one
+/// of its own, which owns memory only while such a frame lies there.
+#[derive(Debug, Default)]
+pub(crate) struct Progress {
+    /// Bytes before this need no second look. It may be beyond what has come.
+    pub(crate) scanned: usize,
+    /// What the framing has to know there, in a form of its own.
+    pub(crate) state: Vec<u32>,
+}
+
+impl Progress {
+    /// Begins anew, with the next frame.
+    #[inline]
+    pub(crate) fn forget(&mut self) {
+        self.scanned = 0;
+        // Most framings never have any.
+        if self.state.capacity() > 0 {
+            self.state = Vec::new();
+        }
     }
 }
 
@@ -114,12 +203,12 @@ impl Header {
 pub(crate) trait Framing: fmt::Debug + Sync {
     /// Finds the first frame of the input, or nothing as long as it is not whole.
     ///
-    /// `scanned` is 0 for a new frame and is handed back as it was left for the same one, with the
-    /// same bytes and perhaps more behind them.
+    /// `progress` is empty for a new frame and is handed back as it was left for the same one, with
+    /// the same bytes and perhaps more behind them.
     fn find(
         &self,
         input: Input<'_>,
-        scanned: &mut usize,
+        progress: &mut Progress,
         max: usize,
     ) -> Result<Option<Frame>, FrameError>;
 
@@ -128,6 +217,9 @@ pub(crate) trait Framing: fmt::Debug + Sync {
 
     /// What comes after every payload.
     fn trailer(&self) -> &'static [u8];
+
+    /// Whether a payload arrives as it is; otherwise its own bytes would end the frame before.
+    fn carries(&self, payload: &[u8]) -> bool;
 }
 
 debug_like_display!(FrameError);

@@ -15,11 +15,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::{Script, framed};
-use crate::codec::Codec;
-use crate::config::{Config, Limits};
-use crate::frame::{FrameError, Framing, Input, LengthPrefix};
+use crate::codec::{Codec, CodecError};
+use crate::config::Config;
+use crate::frame::{FrameError, Framing, Input, LengthPrefix, Progress};
 use crate::inbox::Inbox;
-use crate::msgpack::DecodeError;
+use crate::limits::Limits;
+use crate::message::{Encoder, ValueRef};
 use crate::reason::{DisconnectReason, ProtocolError};
 use crate::transport::{Arrival, Close, Conn, Incoming, Pipe, Source, Streams, Transport, Whose};
 
@@ -243,24 +244,19 @@ impl Source for Prepared {
 struct Witness(Mutex<Vec<u8>>);
 
 impl Codec for Witness {
-    fn decode<'b>(
-        &self,
-        payload: &'b [u8],
-        _scratch: &'b mut Vec<u8>,
-        _limits: Limits,
-    ) -> Result<&'b [u8], DecodeError> {
+    fn name(&self) -> &'static str {
+        "witness"
+    }
+
+    fn decode(&self, payload: &[u8], _: Limits, _: &mut Encoder) -> Result<(), CodecError> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         seen.clear();
         seen.extend_from_slice(payload);
-        Ok(payload)
+        Ok(())
     }
 
-    fn encode<'b>(
-        &self,
-        canonical: &'b [u8],
-        _scratch: &'b mut Vec<u8>,
-    ) -> Result<&'b [u8], crate::codec::CodecError> {
-        Ok(canonical)
+    fn encode(&self, _: ValueRef<'_>, _: &mut Vec<u8>) -> Result<(), CodecError> {
+        Err(CodecError::NotExpressible { what: "anything" })
     }
 }
 
@@ -346,7 +342,7 @@ impl Bench {
 
     fn payload(&mut self, now: Instant, conn: Conn) {
         // What the witness has seen counts; that most payloads are no messages does not.
-        let _ = self.inbox.message(&self.witness, self.config.limits());
+        let _ = self.inbox.message(Some(&self.witness), self.config.limits());
         let payload = {
             let mut seen = self.witness.0.lock().unwrap_or_else(PoisonError::into_inner);
             std::mem::take(&mut *seen)
@@ -427,7 +423,7 @@ impl Watched {
                 assert!(line.ended && *bytes == left, "{bytes} of {left}");
             }
             (DisconnectReason::Protocol(ProtocolError::Frame(error)), rest) => {
-                assert_eq!(LengthPrefix.find(whole, &mut 0, max), Err(*error));
+                assert_eq!(LengthPrefix.find(whole, &mut Progress::default(), max), Err(*error));
                 match (error, rest) {
                     (FrameError::Empty, Rest::Empty) => {}
                     (FrameError::TooLong { len, .. }, Rest::TooLong(found)) if *len == found => {}

@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::dispatch::Handlers;
 use crate::error::{Fault, FaultCause, HandlerError, Limit};
 use crate::event::Event;
-use crate::frame::{Framing, Input, LengthPrefix};
+use crate::frame::{Framing, Input, LengthPrefix, Progress};
 use crate::id::PeerId;
 use crate::message::{Index, Message, MessageError, Outgoing, ReadError, ValueRef};
 use crate::reason::{DisconnectReason, ProtocolError, Timeout};
@@ -151,7 +151,8 @@ fn next(sent: &[u8], at: usize, config: &Config) -> Next {
     let Some(prefix) = sent.get(at..at + 4) else { return unfinished };
     let max = config.max_frame_len;
     // Judged by the prefix alone; which lengths are bad is the business of the target `frame`.
-    if let Err(error) = LengthPrefix.find(Input::new((prefix, &[])), &mut 0, max) {
+    if let Err(error) = LengthPrefix.find(Input::new((prefix, &[])), &mut Progress::default(), max)
+    {
         return Next::Broken(ProtocolError::Frame(error));
     }
     let Some((start, end)) = whole_frame(sent, at) else { return unfinished };

@@ -129,7 +129,8 @@
 //! | `Reserved` | actions that begin with $ are the library's own |
 //! | `NotEncodable` | (what stands in the way) |
 //! | `NotSerializable` | the value cannot be a message: a map has text keys |
-//! | `NotExpressible` | (what the dialect of this peer cannot say) |
+//! | `NotExpressible` | rencode has no place for a timestamp |
+//! | `HoldsTerminator` | the message holds the bytes \0---\0, which end a frame of words |
 //!
 //! Without an `on_error`, the first fault of each kind and action goes to standard error; an action
 //! without a handler, and an attempt to connect that has failed without an `on_connect_failed`,

@@ -26,9 +26,9 @@
 //! | `flush_timeout` | 5 s | peers that do not read their last words | `Undelivered` |
 //!
 //! `game` and `version` are no limits: two ends of hexapod where they differ do not play together.
-//! `quiet` turns reports on standard error off. Three values stand under others: a `max_depth`
-//! above 128 counts as 128, a `max_outbound` below one longest frame as that frame, and a
-//! `heartbeat` above a third of `idle_timeout` as that third.
+//! `dialect` is what a client speaks. `quiet` turns reports on standard error off. Three values
+//! stand under others: a `max_depth` above 128 counts as 128, a `max_outbound` below one longest
+//! frame as that frame, and a `heartbeat` above a third of `idle_timeout` as that third.
 //!
 //! # What a peer can cost
 //!

@@ -253,3 +253,5 @@
 //!     elif not action.startswith("$"):
 //!         print(action, message, flush=True)
 //! ```
+//!
+//! Next: [for those who come from Python](super::_9_from_python).

@@ -11,6 +11,8 @@
 //! 7. [**Testing**](_7_testing): your game's netcode in one thread, with lag, broken links, and a
 //!    clock of your own; and how to watch it run.
 //! 8. [**The wire**](_8_wire): byte by byte, with a client in sixty lines of Python.
+//! 9. [**Coming from Python**](_9_from_python): PodSixNet and repod, name by name; old clients on a
+//!    new server.
 //!
 //! New to all this? Read the first three pages; the others are there when you ask yourself
 //! something.
@@ -26,3 +28,4 @@ pub mod _5_ends;
 pub mod _6_limits;
 pub mod _7_testing;
 pub mod _8_wire;
+pub mod _9_from_python;

@@ -7,7 +7,7 @@
 use thiserror::Error;
 
 use super::IntoValue;
-use crate::config::DEEPEST;
+use crate::limits::DEEPEST;
 use crate::msgpack::{self, NotExpressible};
 use crate::quote::debug_like_display;
 use crate::value::Timestamp;
@@ -59,6 +59,24 @@ pub struct Encoder {
     elements: usize,
     written: usize,
     error: Option<EncodeError>,
+}
+
+/// A container that is being written.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Open {
+    /// Where its head is to stand.
+    at: usize,
+    /// How many values were written around it.
+    outside: usize,
+}
+
+/// What a container is in the end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Container {
+    Array,
+    Tuple,
+    Map,
 }
 
 /// Writes the pairs of a map: what [`Encoder::map`] hands out.
@@ -145,10 +163,13 @@ impl Encoder {
     /// }
     /// ```
     pub fn array(&mut self, fill: impl FnOnce(&mut Self)) {
-        let at = self.out.len();
-        if let Some(len) = self.container(fill) {
-            self.check(|out| msgpack::head_array(out, at, len).map_err(too_long));
-        }
+        self.container(Container::Array, fill);
+    }
+
+    /// Writes an array as [`array`](Self::array) does, which peers of PodSixNet see as a tuple: see
+    /// [`Tuple`](crate::Tuple).
+    pub fn tuple(&mut self, fill: impl FnOnce(&mut Self)) {
+        self.container(Container::Tuple, fill);
     }
 
     /// Writes a map of whatever pairs the closure writes.
@@ -166,10 +187,7 @@ impl Encoder {
     /// }
     /// ```
     pub fn map(&mut self, fill: impl FnOnce(&mut MapEncoder<'_>)) {
-        let at = self.out.len();
-        if let Some(len) = self.container(|out| fill(&mut MapEncoder(out))) {
-            self.check(|out| msgpack::head_map(out, at, len / 2).map_err(too_long));
-        }
+        self.container(Container::Map, |out| fill(&mut MapEncoder(out)));
     }
 
     /// Writes any one value.
@@ -189,7 +207,9 @@ impl Encoder {
         items: impl Iterator<Item = &'i T>,
     ) {
         self.check(|out| msgpack::write_array_len(out, len).map_err(too_long));
-        self.container(|out| items.for_each(|item| out.value(item)));
+        let open = self.open();
+        self.fill(|out| items.for_each(|item| out.value(item)));
+        self.leave(open);
     }
 
     /// Writes a map whose length is known, which saves moving its pairs.
@@ -199,25 +219,60 @@ impl Encoder {
         pairs: impl Iterator<Item = (&'i K, &'i V)>,
     ) {
         self.check(|out| msgpack::write_map_len(out, len).map_err(too_long));
-        self.container(|out| pairs.for_each(|(key, value)| MapEncoder(out).pair(key, value)));
+        let open = self.open();
+        self.fill(|out| pairs.for_each(|(key, value)| MapEncoder(out).pair(key, value)));
+        self.leave(open);
     }
 
-    /// Counts a container and gives what it holds; `None` if an error came up.
-    fn container(&mut self, fill: impl FnOnce(&mut Self)) -> Option<usize> {
+    fn container(&mut self, container: Container, fill: impl FnOnce(&mut Self)) {
+        let open = self.open();
+        self.fill(fill);
+        self.close(open, container);
+    }
+
+    /// After an error nothing is written, so not even a bottomless type is followed further.
+    fn fill(&mut self, fill: impl FnOnce(&mut Self)) {
+        if self.error.is_none() {
+            fill(self);
+        }
+    }
+
+    /// Counts a container; what is written now is inside of it.
+    pub(crate) fn open(&mut self) -> Open {
         self.elements += 1;
-        let outside = std::mem::take(&mut self.written);
         self.depth += 1;
         self.deepest = self.deepest.max(self.depth);
         if self.depth > DEEPEST {
             self.error.get_or_insert(EncodeError::TooDeep);
         }
-        // After an error nothing is written, so not even a bottomless type is followed further.
-        if self.error.is_none() {
-            fill(self);
-        }
+        Open { at: self.out.len(), outside: std::mem::take(&mut self.written) }
+    }
+
+    /// Ends a container, and puts its head in front of what was written into it. A map's values are
+    /// key and value in turn.
+    pub(crate) fn close(&mut self, open: Open, container: Container) {
+        let (at, len) = (open.at, self.leave(open));
+        self.check(|out| {
+            let written = match container {
+                Container::Array => msgpack::head_array(out, at, len),
+                Container::Tuple => msgpack::head_tuple(out, at, len),
+                Container::Map => msgpack::head_map(out, at, len / 2),
+            };
+            written.map_err(too_long)
+        });
+    }
+
+    /// Ends a container whose head is there already; tells how many values are in it.
+    fn leave(&mut self, Open { outside, .. }: Open) -> usize {
         self.depth -= 1;
-        let inside = std::mem::replace(&mut self.written, outside + 1);
-        self.error.is_none().then_some(inside)
+        std::mem::replace(&mut self.written, outside + 1)
+    }
+
+    /// Writes a value; if that is an array, as a tuple.
+    pub(super) fn widened(&mut self, value: &(impl IntoValue + ?Sized)) {
+        let at = self.out.len();
+        value.encode(self);
+        self.check(|out| msgpack::widen_array(out, at).map_err(too_long));
     }
 
     fn put(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>) {
@@ -233,7 +288,8 @@ impl Encoder {
     }
 }
 
-/// What [`Outgoing`](super::Outgoing) needs: it stands on an encoder that is inside the one map.
+/// What the library needs: [`Outgoing`](super::Outgoing) stands on an encoder that is inside the
+/// one map, and a codec is given one to write into.
 impl Encoder {
     /// Starts a message: the head of a map of this many pairs, to be written by [`Encoder::pair`].
     pub(super) fn message(mut out: Vec<u8>, pairs: usize) -> Self {
@@ -243,7 +299,7 @@ impl Encoder {
     }
 
     /// Writes values into a buffer, outside of any message.
-    pub(super) fn writing_to(mut out: Vec<u8>) -> Self {
+    pub(crate) fn writing_to(mut out: Vec<u8>) -> Self {
         out.clear();
         Self { out, ..Self::default() }
     }
@@ -289,8 +345,17 @@ impl Encoder {
         (self.elements, self.deepest)
     }
 
-    pub(super) fn into_buffer(self) -> Vec<u8> {
+    pub(crate) fn into_buffer(self) -> Vec<u8> {
         self.out
+    }
+
+    /// Whether exactly one value was written, and what was in the way.
+    pub(crate) fn one_value(&self) -> Result<(), EncodeError> {
+        match (self.error, self.written) {
+            (Some(error), _) => Err(error),
+            (None, 1) => Ok(()),
+            (None, values) => Err(EncodeError::NotOneValue { values }),
+        }
     }
 }
 

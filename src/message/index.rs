@@ -19,7 +19,7 @@
 )]
 
 use super::{ACTION, MessageError, ReadError};
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::msgpack::{Checker, DecodeError, Head};
 
 /// Where the fields of one message are.

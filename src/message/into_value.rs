@@ -21,6 +21,7 @@ use crate::value::{Timestamp, Value};
 /// | slices, `Vec<T>`, `[T; N]`, tuples up to 8 | an array |
 /// | `HashMap`, `BTreeMap` | a map |
 /// | [`Timestamp`], [`Value`], [`ValueRef`] | what they hold |
+/// | [`Tuple`](crate::Tuple) of an array | an array that PodSixNet sees as a tuple |
 ///
 /// A type of your own is written through one of these: see [`FromValue`](crate::FromValue) for both
 /// directions, and [`Encoder::map`] for a struct with names.
@@ -198,7 +199,10 @@ impl IntoValue for ValueRef<'_> {
             Self::F64(float) => out.f64(float),
             Self::Str(text) => out.str(text),
             Self::Bytes(bytes) => out.bytes(bytes),
-            Self::Array(items) => out.array(|out| items.iter().for_each(|item| out.value(&item))),
+            Self::Array(items) => {
+                let fill = |out: &mut Encoder| items.iter().for_each(|item| out.value(&item));
+                if items.is_tuple() { out.tuple(fill) } else { out.array(fill) }
+            }
             Self::Map(pairs) => out.map(|map| {
                 for (key, value) in pairs.iter() {
                     map.entry(&key, &value);

@@ -17,6 +17,7 @@ mod index;
 mod into_value;
 mod macros;
 mod outgoing;
+mod tuple;
 mod value_error;
 mod value_ref;
 
@@ -24,6 +25,7 @@ use std::fmt;
 
 use thiserror::Error;
 
+pub(crate) use encoder::{Container, Open};
 pub use encoder::{EncodeError, Encoder, MapEncoder};
 pub use from_value::FromValue;
 pub(crate) use index::Index;
@@ -31,10 +33,11 @@ pub use into_value::IntoValue;
 #[doc(hidden)]
 pub use macros::key_text;
 pub use outgoing::{FieldKey, Outgoing};
+pub use tuple::Tuple;
 pub use value_error::ValueError;
 pub use value_ref::{ArrayRef, MapRef, ValueRef};
 
-use crate::config::Limits;
+use crate::limits::Limits;
 use crate::msgpack::DecodeError;
 use crate::quote::debug_like_display;
 use crate::value::Value;
@@ -89,6 +92,14 @@ pub enum MessageError {
     /// The value holds something that cannot be written.
     #[error(transparent)]
     NotExpressible(EncodeError),
+    /// The payload of another format holds what no message can hold.
+    #[error("{codec} payload with {what}, which no message can hold")]
+    Untranslatable {
+        /// The codec's name.
+        codec: &'static str,
+        /// What it holds: "an integer beyond 64 bits", say.
+        what: &'static str,
+    },
 }
 
 /// Why bytes are not a message.

@@ -9,7 +9,7 @@ use std::fmt;
 use std::mem;
 
 use super::{ACTION, EncodeError, Encoder, Index, IntoValue, Message, MessageError, ReadError};
-use crate::config::{DEEPEST, Limits, SPARE_MESSAGE_LEN, SPARE_MESSAGES};
+use crate::limits::{DEEPEST, Limits, SPARE_MESSAGE_LEN, SPARE_MESSAGES};
 use crate::value::Value;
 
 /// What this program has written itself is bounded when it is sent, by the sender's configuration.

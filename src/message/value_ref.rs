@@ -65,7 +65,9 @@ pub enum ValueRef<'v> {
 pub struct ArrayRef<'v> {
     /// From the first element on, and possibly beyond the last.
     bytes: &'v [u8],
-    len: usize,
+    /// No head can say more; and with these 32 bits a value takes no more room than without a flag.
+    len: u32,
+    is_tuple: bool,
 }
 
 /// A map inside a message.
@@ -82,13 +84,15 @@ impl<'v> ValueRef<'v> {
     pub(crate) fn at(bytes: &'v [u8], at: usize) -> Option<Self> {
         let mut reader = Reader::new(bytes, at);
         let head = reader.head().ok()?;
-        Self::of(head, reader.rest())
+        Self::of(head, reader.at().wrapping_sub(at), reader.rest())
     }
 
     /// Reads the next value and leaves the reader behind it.
+    #[inline]
     fn next(reader: &mut Reader<'v>) -> Option<Self> {
+        let at = reader.at();
         let head = reader.head().ok()?;
-        let value = Self::of(head, reader.rest())?;
+        let value = Self::of(head, reader.at().wrapping_sub(at), reader.rest())?;
         match head {
             Head::Array(len) => reader.skip(len)?,
             Head::Map(len) => reader.skip(len.checked_mul(2)?)?,
@@ -97,8 +101,9 @@ impl<'v> ValueRef<'v> {
         Some(value)
     }
 
+    /// The value of a head that is so long, and of what follows it.
     #[inline]
-    fn of(head: Head<'v>, rest: &'v [u8]) -> Option<Self> {
+    fn of(head: Head<'v>, head_len: usize, rest: &'v [u8]) -> Option<Self> {
         Some(match head {
             Head::Nil => Self::Nil,
             Head::Bool(bool) => Self::Bool(bool),
@@ -107,7 +112,10 @@ impl<'v> ValueRef<'v> {
             Head::F64(float) => Self::F64(float),
             Head::Str(text) => Self::Str(std::str::from_utf8(text).ok()?),
             Head::Bytes(bytes) => Self::Bytes(bytes),
-            Head::Array(len) => Self::Array(ArrayRef { bytes: rest, len }),
+            Head::Array(len) => {
+                let is_tuple = msgpack::is_tuple(len, head_len);
+                Self::Array(ArrayRef { bytes: rest, len: u32::try_from(len).ok()?, is_tuple })
+            }
             Head::Map(len) => Self::Map(MapRef { bytes: rest, len }),
             Head::Ext(kind, bytes) => match msgpack::timestamp(kind, bytes) {
                 Some(time) => Self::Timestamp(time),
@@ -161,7 +169,7 @@ impl<'v> ValueRef<'v> {
         }
     }
 
-    /// The value as an owned tree.
+    /// The value as an owned tree. In it a tuple is an array like any other.
     pub fn to_value(self) -> Value {
         match self {
             Self::Nil => Value::Nil,
@@ -191,12 +199,20 @@ impl<'v> ValueRef<'v> {
 impl<'v> ArrayRef<'v> {
     /// The number of elements.
     pub fn len(self) -> usize {
-        self.len
+        self.len as usize
     }
 
     /// Whether there are no elements.
     pub fn is_empty(self) -> bool {
         self.len == 0
+    }
+
+    /// Whether this is a tuple and not a list, for those who can tell the two apart: peers of
+    /// PodSixNet. A native peer's arrays are lists, but for those in a [`Tuple`](crate::Tuple).
+    ///
+    /// It does not count when two arrays are compared.
+    pub fn is_tuple(self) -> bool {
+        self.is_tuple
     }
 
     /// The element at a position; this walks over those before it.
@@ -206,7 +222,7 @@ impl<'v> ArrayRef<'v> {
 
     /// The elements in order.
     pub fn iter(self) -> impl ExactSizeIterator<Item = ValueRef<'v>> {
-        Items { reader: Reader::new(self.bytes, 0), left: self.len }
+        Items { reader: Reader::new(self.bytes, 0), left: self.len() }
     }
 }
 

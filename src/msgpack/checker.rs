@@ -11,7 +11,7 @@
 )]
 
 use super::{DecodeError, Head, Reader};
-use crate::config::Limits;
+use crate::limits::Limits;
 
 /// Checks bytes that came from outside: depth, number of values, UTF-8, keys, exact length.
 #[derive(Debug)]

@@ -122,6 +122,16 @@ impl Head<'_> {
     }
 }
 
+/// The longest array whose head is one byte; up to 65,535 values it is three bytes.
+const FIX_ARRAY: u16 = 15;
+
+/// Whether an array's head is longer than it needs to be. Nobody writes such a head to save bytes,
+/// so it is where Python's tuple is told from a list.
+#[inline]
+pub(crate) fn is_tuple(len: usize, head_len: usize) -> bool {
+    if len <= FIX_ARRAY.into() { head_len > 1 } else { len <= u16::MAX.into() && head_len > 3 }
+}
+
 /// The extension type of a timestamp.
 const TIMESTAMP: i8 = -1;
 const NANOSECONDS: u32 = 1_000_000_000;

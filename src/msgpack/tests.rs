@@ -1,7 +1,7 @@
 //! MessagePack by example: every format, and what is refused.
 
 use super::*;
-use crate::config::Limits;
+use crate::limits::Limits;
 
 const LIMITS: Limits = Limits { depth: 32, elements: 1000 };
 

@@ -15,7 +15,7 @@
 
 use rmp::Marker;
 
-use super::{NANOSECONDS, TIMESTAMP};
+use super::{FIX_ARRAY, Head, NANOSECONDS, Reader, TIMESTAMP};
 use crate::value::Timestamp;
 
 /// What cannot be written as MessagePack at all.
@@ -115,6 +115,45 @@ pub(crate) fn head_array(out: &mut Vec<u8>, at: usize, len: usize) -> Result<(),
     let end = out.len();
     write_array_len(out, len)?;
     to_front(out, at, end);
+    Ok(())
+}
+
+/// As [`head_array`], with a longer head than the array needs: that is what tells a tuple. One of
+/// more than 65,535 values has no longer head, and stays an array.
+pub(crate) fn head_tuple(out: &mut Vec<u8>, at: usize, len: usize) -> Result<(), NotExpressible> {
+    let end = out.len();
+    write_tuple_len(out, len)?;
+    to_front(out, at, end);
+    Ok(())
+}
+
+/// Gives the array at this offset the head of a tuple. What is there and is no array stays so.
+pub(crate) fn widen_array(out: &mut Vec<u8>, at: usize) -> Result<(), NotExpressible> {
+    let mut reader = Reader::new(out, at);
+    let Ok(Head::Array(len)) = reader.head() else { return Ok(()) };
+    let old = reader.at().saturating_sub(at);
+    let end = out.len();
+    write_tuple_len(out, len)?;
+    let new = out.len().saturating_sub(end);
+    to_front(out, at, end);
+    // The old head stands behind the new one now.
+    let behind = at.saturating_add(new);
+    out.drain(behind..behind.saturating_add(old));
+    Ok(())
+}
+
+/// The shortest head of an array that is longer than it needs to be.
+fn write_tuple_len(out: &mut Vec<u8>, len: usize) -> Result<(), NotExpressible> {
+    match (length(len)?, u16::try_from(len)) {
+        (_, Ok(short)) if short <= FIX_ARRAY => {
+            out.push(Marker::Array16.to_u8());
+            out.extend_from_slice(&short.to_be_bytes());
+        }
+        (long, _) => {
+            out.push(Marker::Array32.to_u8());
+            out.extend_from_slice(&long.to_be_bytes());
+        }
+    }
     Ok(())
 }
 

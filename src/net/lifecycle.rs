@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 
 use super::Net;
 use super::peers::{Entry, Phase, Wire};
-use crate::config::{Config, after};
+use crate::config::Config;
 use crate::error::{FaultCause, Limit};
 use crate::id::PeerId;
+use crate::limits::after;
 use crate::reason::{ConnectError, DisconnectReason, ProtocolError, Timeout};
 use crate::trace::Step;
 use crate::transport::{Close, Conn};

@@ -83,7 +83,8 @@ pub(crate) struct Net<P> {
 struct Link {
     /// `None` once it has nothing left to do.
     transport: Option<Box<dyn Transport>>,
-    dialect: Dialect,
+    /// Which of the net's dialects it speaks.
+    dialect: u32,
     /// The peer of the connection in each slot.
     owners: Vec<Option<(Conn, PeerId)>>,
     /// For a client's attempt to connect: the peer that it is for.
@@ -170,7 +171,8 @@ impl<P: Default> Net<P> {
         target: String,
     ) -> PeerId {
         let phase = Phase::Dialling(Box::default());
-        let peer = PeerId(self.peers.insert(Entry::new(NOWHERE, dialect, phase, self.now)));
+        let speaks = self.dialect(dialect);
+        let peer = PeerId(self.peers.insert(Entry::new(NOWHERE, speaks, phase, self.now)));
         if let Some(entry) = self.peers.get_mut(peer.0) {
             entry.target = Some(target.into_boxed_str());
         }
@@ -184,14 +186,22 @@ impl<P: Default> Net<P> {
         dialect: Dialect,
         dialling: Option<PeerId>,
     ) {
-        if !self.dialects.contains(&dialect) {
-            self.dialects.push(dialect);
-        }
+        let dialect = self.dialect(dialect);
         let link = Link { transport: Some(transport), dialect, owners: Vec::new(), dialling };
         match self.links.iter().position(|link| link.transport.is_none()) {
             Some(free) => self.links[free] = link,
             None => self.links.push(link),
         }
+    }
+
+    /// Where a dialect stands among those that are spoken here.
+    fn dialect(&mut self, dialect: Dialect) -> u32 {
+        let known = self.dialects.iter().position(|known| *known == dialect);
+        let at = known.unwrap_or_else(|| {
+            self.dialects.push(dialect);
+            self.dialects.len() - 1
+        });
+        at as u32
     }
 
     /// Whether there is no peer left, nor anything to be delivered.

@@ -21,7 +21,8 @@ pub(super) struct Entry<P> {
     /// Its connection. A peer may be without one: before, after, and one day between two.
     pub(super) wire: Option<Wire>,
     pub(super) addr: SocketAddr,
-    pub(super) dialect: Dialect,
+    /// Which of the net's dialects it speaks.
+    pub(super) dialect: u32,
     /// When its last payload came, or its phase began.
     pub(super) heard: Instant,
     /// Whether a message of it has come.
@@ -55,7 +56,7 @@ pub(super) enum Phase {
 }
 
 impl<P: Default> Entry<P> {
-    pub(super) fn new(addr: SocketAddr, dialect: Dialect, phase: Phase, now: Instant) -> Self {
+    pub(super) fn new(addr: SocketAddr, dialect: u32, phase: Phase, now: Instant) -> Self {
         Self {
             phase,
             wire: None,
@@ -150,7 +151,7 @@ impl<'a, P> Peer<'a, P> {
 
     /// What the peer speaks.
     pub fn dialect(&self) -> Dialect {
-        self.entry.dialect
+        self.net.dialects[self.entry.dialect as usize]
     }
 
     /// What has come from the peer and gone to it.
@@ -214,22 +215,23 @@ impl<P: Default> PeerMut<'_, P> {
 
     /// A look at the peer: its address, its traffic, its round trip.
     pub fn as_peer(&self) -> Peer<'_, P> {
-        Peer { id: self.id, entry: self.entry(), net: self.net }
+        let peer = self.net.peer(self.id);
+        peer.expect("a peer stays in the table as long as it is borrowed")
     }
 
     /// The peer's address.
     pub fn addr(&self) -> SocketAddr {
-        self.entry().addr
+        self.as_peer().addr()
     }
 
     /// What the peer speaks.
     pub fn dialect(&self) -> Dialect {
-        self.entry().dialect
+        self.as_peer().dialect()
     }
 
     /// The game's own data of this peer.
     pub fn data(&self) -> &P {
-        &self.entry().data
+        self.as_peer().data()
     }
 
     /// The game's own data of this peer.
@@ -250,11 +252,6 @@ impl<P: Default> PeerMut<'_, P> {
     /// See [`SendError`].
     pub fn try_send(&mut self, message: Outgoing) -> Result<(), SendError> {
         self.net.try_send_to(self.id, &message)
-    }
-
-    fn entry(&self) -> &Entry<P> {
-        let entry = self.net.peers.get(self.id.0);
-        entry.expect("a peer stays in the table as long as it is borrowed")
     }
 }
 

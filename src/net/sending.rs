@@ -9,11 +9,13 @@
 
 use super::peers::Wire;
 use super::{Net, Phase};
+use crate::codec::CodecError;
 use crate::dialect::Dialect;
 use crate::error::{FaultCause, SendError};
 use crate::id::PeerId;
-use crate::message::{MapRef, Outgoing, RESERVED};
+use crate::message::{MapRef, Outgoing, RESERVED, ValueRef};
 use crate::reason::DisconnectReason;
+use crate::slab::Key;
 use crate::trace::Step;
 use crate::transport::{Full, Whose};
 
@@ -48,6 +50,25 @@ impl Early {
             Some(message)
         })
     }
+}
+
+/// The payload that a dialect makes of canonical bytes, which are that already in most.
+fn encode<'b>(
+    dialect: Dialect,
+    canonical: &'b [u8],
+    scratch: &'b mut Vec<u8>,
+) -> Result<&'b [u8], SendError> {
+    let Some(codec) = dialect.codec() else { return Ok(canonical) };
+    scratch.clear();
+    let message = ValueRef::at(canonical, 0).unwrap_or(ValueRef::Nil);
+    codec.encode(message, scratch).map_err(|error| {
+        let (CodecError::NotExpressible { what } | CodecError::Malformed { what, .. }) = error;
+        SendError::NotExpressible { codec: codec.name(), what }
+    })?;
+    if !dialect.framing().carries(scratch) {
+        return Err(SendError::HoldsTerminator { dialect: dialect.name() });
+    }
+    Ok(scratch)
 }
 
 impl<P: Default> Net<P> {
@@ -100,25 +121,35 @@ impl<P: Default> Net<P> {
             Err(error) => return self.send_fault(None, message, error),
         };
         // By index, because sending borrows the net; the list only grows by listening.
-        for at in 0..self.dialects.len() {
-            let dialect = self.dialects[at];
+        for dialect in 0..self.dialects.len() as u32 {
+            let first = self.next_speaker(self.peers.first(), dialect, except);
+            // What nobody speaks here is not translated, and cannot fail.
+            if first.is_none() && self.dialects[dialect as usize].codec().is_some() {
+                continue;
+            }
             let encoded = self.with_payload(dialect, canonical, |net, payload| {
-                let mut next = net.peers.first();
+                let mut next = first;
                 while let Some(key) = next {
-                    next = net.peers.next(key);
-                    let to = PeerId(key);
-                    let speaks =
-                        net.peers.get(key).is_some_and(|e| e.is_up() && e.dialect == dialect);
-                    if speaks && Some(to) != except {
-                        let outcome = net.queue(to, canonical, payload);
-                        net.settle(to, message, outcome);
-                    }
+                    let behind = net.peers.next(key);
+                    next = net.next_speaker(behind, dialect, except);
+                    let outcome = net.queue(PeerId(key), canonical, payload);
+                    net.settle(PeerId(key), message, outcome);
                 }
             });
             if let Err(error) = encoded {
                 self.send_fault(None, message, error);
             }
         }
+    }
+
+    /// The first peer from this one on that is up and speaks a dialect, but for one.
+    fn next_speaker(&self, from: Option<Key>, dialect: u32, except: Option<PeerId>) -> Option<Key> {
+        let speaks = |key: &Key| {
+            let entry = self.peers.get(*key);
+            entry.is_some_and(|entry| entry.is_up() && entry.dialect == dialect)
+                && Some(PeerId(*key)) != except
+        };
+        std::iter::successors(from, |key| self.peers.next(*key)).find(speaks)
     }
 
     /// The canonical bytes of a message that may be sent.
@@ -140,12 +171,12 @@ impl<P: Default> Net<P> {
     /// Lends out the payload that a dialect makes of canonical bytes.
     fn with_payload<T>(
         &mut self,
-        dialect: Dialect,
+        dialect: u32,
         canonical: &[u8],
         send: impl FnOnce(&mut Self, &[u8]) -> T,
     ) -> Result<T, SendError> {
         let mut scratch = std::mem::take(&mut self.encoded);
-        let outcome = match dialect.codec().encode(canonical, &mut scratch) {
+        let outcome = match encode(self.dialects[dialect as usize], canonical, &mut scratch) {
             Ok(payload) => {
                 let (len, max) = (payload.len(), self.config.frame_len());
                 if len > max {
@@ -154,7 +185,7 @@ impl<P: Default> Net<P> {
                     Ok(send(self, payload))
                 }
             }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         };
         self.encoded = scratch;
         outcome
@@ -197,10 +228,10 @@ impl<P: Default> Net<P> {
     /// Sends one of the library's own messages, past everything that waits for the connection, and
     /// a little past the limits of what a game may send.
     pub(super) fn say(&mut self, wire: Wire, message: &Outgoing) -> Result<(), SendError> {
-        let codec = self.links[wire.link as usize].dialect.codec();
+        let dialect = self.dialects[self.links[wire.link as usize].dialect as usize];
         let mut scratch = std::mem::take(&mut self.encoded);
         let outcome = message.to_bytes().map_err(SendError::from).and_then(|canonical| {
-            let payload = codec.encode(canonical, &mut scratch)?;
+            let payload = encode(dialect, canonical, &mut scratch)?;
             self.hand_over(wire, payload, Whose::Own)?;
             // Who is turned away is no peer, and not traced.
             if let Some(peer) = self.owners(wire.link as usize, wire.conn) {

@@ -25,9 +25,10 @@ use std::time::{Duration, Instant};
 
 use super::peers::Entry;
 use super::{Net, Phase};
-use crate::config::{Config, after};
+use crate::config::Config;
 use crate::error::SendError;
 use crate::id::PeerId;
+use crate::limits::after;
 use crate::message::{Encoder, IntoValue, Message, Outgoing, RESERVED, ValueError, ValueRef};
 use crate::quote::Plain;
 use crate::reason::{ConnectError, DisconnectReason, ProtocolError};
@@ -169,8 +170,12 @@ impl Vitals {
 impl<P: Default> Net<P> {
     /// Says the first words to a new peer of a server.
     pub(super) fn greet(&mut self, peer: PeerId) {
-        // The first words on a new connection find room.
-        let _ = self.tell(peer, &self.greeting(false));
+        let outcome = self.tell(peer, &self.greeting(false));
+        // The first words on a new connection find room. A format may have no place for what is
+        // more than repod's greeting; its peers are plain then.
+        if matches!(outcome, Err(SendError::NotExpressible { .. })) {
+            let _ = self.tell(peer, &crate::msg!(GREETING));
+        }
     }
 
     /// The first words of a server, and for one who is turned away also the last.

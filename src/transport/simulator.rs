@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Arrival, Pipe, Source};
-use crate::config::after;
+use crate::limits::after;
 
 /// How many bytes are on their way in one direction before a write has to wait.
 const WINDOW: usize = 256 << 10;

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Arrival, Pipe, Source};
-use crate::config::ACCEPT_REST;
+use crate::limits::ACCEPT_REST;
 use crate::reason::ConnectError;
 
 impl Pipe for TcpStream {

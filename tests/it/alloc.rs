@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use hexapod::{Client, Config, MemoryNetwork, MemoryStream, Outgoing, Server, msg};
+use hexapod::{Client, Config, Dialect, MemoryNetwork, MemoryStream, Outgoing, Server, msg};
 
 use crate::harness::{Network, Stream, frame, on_both, until};
 
@@ -284,6 +284,58 @@ fn frames_that_come_in_pieces_take_nothing_from_the_heap() {
     assert_eq!(heard, 20 * (WARM_UP + ROUNDS) as u64);
 }
 
+/// A message in each dialect that has a codec.
+fn translated() -> Vec<(Dialect, Vec<u8>)> {
+    vec![
+        (
+            Dialect::PODSIXNET,
+            [
+                // A list of forty and a tuple, both in short forms and open ones.
+                &b"\x69\x86action\x81x\x81v\x3b"[..],
+                &[7; 40],
+                b"\x7f\x83ann\xe2\x42\x3f\x80\0\0\x3c\x81k\xc1\x3d12\x7f\x7f\0---\0",
+            ]
+            .concat(),
+        ),
+        #[cfg(feature = "json")]
+        (
+            Dialect::JSON,
+            br#"{"action": "x", "v": [1, 2.5, null, {"k": [true]}], "ann": "gr\u00fcn"}"#
+                .iter()
+                .chain(b"\0---\0")
+                .copied()
+                .collect(),
+        ),
+    ]
+}
+
+#[test]
+fn a_relay_in_another_dialect_takes_nothing_from_the_heap() {
+    let now = Instant::now();
+    for (dialect, frame) in translated() {
+        let (mut server, mut streams) = crowd(Config::new().dialect(dialect), 20, &mut 0_u64);
+        server.on("x", |ctx, msg| {
+            *ctx.state += 1;
+            ctx.broadcast(msg!("x", v: msg.field("v"), ann: msg.field("ann"), n: *ctx.state));
+        });
+        server.on_error(|_, fault| panic!("{fault}"));
+        let (mut relayed, mut heard) = (0, Vec::with_capacity(1 << 16));
+        for round in 0..WARM_UP + ROUNDS {
+            streams[round % 20].say(&frame);
+            let (_, heap) = measure(|| server.pump_at(now, &mut relayed));
+            // Of what serde_json keeps for texts with escapes, one allocation a message.
+            let most = if dialect == Dialect::PODSIXNET { 0 } else { 1 };
+            assert!(round < WARM_UP || heap.calls <= most, "{heap:?} in {dialect:?}");
+            for stream in &mut streams {
+                heard.clear();
+                stream.read_some(&mut heard).expect("open");
+                assert!(heard.ends_with(b"\0---\0"));
+            }
+        }
+        assert_eq!(relayed, (WARM_UP + ROUNDS) as u64);
+    }
+}
+
 // --- Never more than the bytes can justify -------------------------------------------------------
 
 /// The promise: at most this while so many bytes are decoded.
@@ -389,6 +441,69 @@ fn bombs_of_containers_take_no_more_than_their_bytes_justify() {
         eprintln!("{name}: {} bytes took {} from the heap", payload.len(), heap.peak);
         assert!(heap.peak <= allowed(payload.len()), "{name}: {heap:?}");
     }
+}
+
+#[test]
+fn bombs_in_other_dialects_take_no_more_than_their_bytes_justify() {
+    let now = Instant::now();
+    let rencode = |value: &[u8], count: usize| {
+        let head = &b"\x68\x86action\x81x\x01\x3b"[..];
+        (Dialect::PODSIXNET, [head, &value.repeat(count), b"\x7f\0---\0"].concat())
+    };
+    let chain = |link: &[u8], end: &[u8]| [link.repeat(29), end.to_vec()].concat();
+    let ends = |bytes: &[u8], links: usize| [bytes, &b"\x7f".repeat(links)].concat();
+    #[cfg_attr(not(feature = "json"), allow(unused_mut))]
+    let mut bombs = vec![
+        rencode(b"\x45", 60_000),
+        rencode(b"\xe0", 60_000),
+        rencode(b"\x3a\x7f", 60_000),
+        rencode(b"\x67\x45\x45", 20_000),
+        rencode(b"\x3d1\x7f", 60_000),
+        rencode(b"0:", 60_000),
+        rencode(&chain(b"\xe1", b"\x45"), 2000),
+        rencode(&ends(&chain(b"\x3a", b"\x45"), 29), 2000),
+        rencode(&ends(&chain(b"\x3c\x45", b"\x45"), 29), 1000),
+        (Dialect::PODSIXNET, b"\x68\x86action\x81x\x01999999:".to_vec()),
+        (Dialect::PODSIXNET, vec![0x3b; 128]),
+    ];
+    #[cfg(feature = "json")]
+    {
+        let json = |value: &str, count: usize| {
+            let values = vec![value; count].join(",");
+            let text = ["{\"action\":\"x\",\"v\":[", &values, "]}\0---\0"].concat();
+            (Dialect::JSON, text.into_bytes())
+        };
+        bombs.extend([
+            json("0", 60_000),
+            json("[]", 60_000),
+            json("{}", 60_000),
+            json("1e9", 60_000),
+            json("\"\"", 60_000),
+            json("{\"\":0}", 20_000),
+            json(&["[".repeat(29), "]".repeat(29)].concat(), 2000),
+            json("\"\\u0000\\u0000\"", 20_000),
+        ]);
+    }
+    let mut worst = 0.0_f64;
+    for (dialect, bytes) in bombs {
+        let (mut server, mut streams) = crowd(Config::new().dialect(dialect), 1, &mut ());
+        server.on_error(|_, _| {});
+        let (_, heap) = measure(|| {
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let written = streams[0].write_some(rest).expect("open");
+                rest = &rest[written..];
+                server.pump_at(now, &mut ());
+            }
+            server.pump_at(now, &mut ());
+        });
+        assert_eq!(server.peers().count(), 1, "{dialect:?}: good, or not yet whole");
+        worst = worst.max(heap.peak as f64 / bytes.len() as f64);
+        // The network's own lane, which finds its full size here, counts too.
+        let lane = 2 * bytes.len().min(1 << 17) as isize;
+        assert!(heap.peak <= allowed(bytes.len()) + lane, "{dialect:?}: {heap:?}");
+    }
+    eprintln!("bombs in other dialects: {worst:.1} times their bytes at most");
 }
 
 #[test]

@@ -849,6 +849,7 @@ macro_rules! setters {
 #[test]
 fn every_setter_sets_its_field() {
     let fields = setters! {
+        dialect: Dialect::PODSIXNET,
         game: "tag".to_owned(),
         version: "2".to_owned(),
         max_frame_len: 1,

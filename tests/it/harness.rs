@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hexapod::{Client, Config, Dialect, MemoryNetwork, MemoryStream, Server};
+use hexapod::{Client, Config, MemoryNetwork, MemoryStream, Server};
 
 /// The first bytes of every server with the default limits: repod's greeting, with one key more.
 pub(crate) const GREETING: &[u8] = b"\0\0\0\x3f\x82\xa6action\xa9connected\xa7hexapod\x84\
@@ -31,13 +31,14 @@ pub(crate) fn on_both(test: impl Fn(Network)) {
 }
 
 impl Network {
-    /// A server on a free port.
+    /// A server on a free port, in the dialect of its configuration.
     pub(crate) fn server<S, P: Default>(&self, config: Config) -> (Server<S, P>, SocketAddr) {
+        let dialect = config.dialect;
         let mut server = Server::with_config(config.quiet(true));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let addr = match self {
-            Self::Tcp => server.listen(any, Dialect::REPOD),
-            Self::Memory(network) => server.listen_memory(network, any, Dialect::REPOD),
+            Self::Tcp => server.listen(any, dialect),
+            Self::Memory(network) => server.listen_memory(network, any, dialect),
         };
         (server, addr.expect("a free port"))
     }

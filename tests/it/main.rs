@@ -3,10 +3,12 @@
 #[cfg(unix)]
 mod actor;
 mod alloc;
+mod bencode;
 mod bounds;
 #[cfg(target_os = "linux")]
 mod cable;
 mod crowd;
+mod dialects;
 mod driving;
 mod examples;
 mod found;

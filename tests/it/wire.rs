@@ -123,13 +123,13 @@ impl Vector {
 }
 
 /// Hex digits as bytes.
-fn bytes(hex: &str) -> Vec<u8> {
+pub(crate) fn bytes(hex: &str) -> Vec<u8> {
     let byte = |at| u8::from_str_radix(&hex[at..at + 2], 16).expect("hex digits");
     (0..hex.len()).step_by(2).map(byte).collect()
 }
 
 /// The value that a file's tagged JSON stands for.
-fn value(json: &Json) -> Value {
+pub(crate) fn value(json: &Json) -> Value {
     let values = |json: &Json| json.as_array().expect("a list").iter().map(value).collect();
     let object = match json {
         Json::Null => return Value::Nil,

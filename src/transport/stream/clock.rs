@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::config::{PAUSE, QUIET_PERIOD};
+use crate::limits::{PAUSE, QUIET_PERIOD};
 
 /// The times of pumps.
 #[derive(Debug, Default)]

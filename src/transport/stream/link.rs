@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::time::Instant;
 
 use super::super::Pipe;
+use crate::frame::Progress;
 use crate::inbox::Inbox;
 use crate::ring::{Pool, Ring};
 
@@ -19,7 +20,7 @@ pub(super) struct Link<P> {
     /// Whether it is on the list of links that have bytes to write.
     pub(super) is_unsent: bool,
     /// How far the framing has looked into the unfinished frame.
-    pub(super) scanned: usize,
+    pub(super) progress: Progress,
     /// When the unfinished frame began.
     pub(super) frame_since: Option<Instant>,
     /// When bytes last came.
@@ -54,7 +55,7 @@ impl<P: Pipe> Link<P> {
             inbound: Ring::new(),
             outbound: Ring::new(),
             is_unsent: false,
-            scanned: 0,
+            progress: Progress::default(),
             frame_since: None,
             active: now,
         }

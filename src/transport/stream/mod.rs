@@ -21,9 +21,10 @@ use std::net::SocketAddr;
 use std::time::Instant;
 
 use super::{Arrival, Bytes, Close, Conn, Full, Incoming, Pipe, Source, Transport, Whose};
-use crate::config::{Config, QUIET_AFTER, SPARE_RINGS, after};
+use crate::config::Config;
 use crate::frame::Framing;
 use crate::inbox::Inbox;
+use crate::limits::{QUIET_AFTER, SPARE_RINGS, after};
 use crate::reason::{DisconnectReason, ProtocolError, Timeout};
 use crate::ring::Pool;
 use crate::slab::Slab;
@@ -152,10 +153,10 @@ impl<S: Source> Streams<S> {
             let mut unfinished = false;
             if turn.messages > 0 {
                 let max = self.config.frame_len();
-                match self.framing.find(inbox.input(), &mut link.scanned, max) {
+                match self.framing.find(inbox.input(), &mut link.progress, max) {
                     Ok(Some(frame)) => {
                         inbox.open(frame);
-                        link.scanned = 0;
+                        link.progress.forget();
                         link.frame_since = None;
                         turn.messages -= 1;
                         return Some(Incoming::Payload { conn });

@@ -104,6 +104,8 @@ fn every_reason_for_an_end_is_there_with_its_words() {
         ("TooManyElements", SendError::TooManyElements { elements: 70_000, max: 65_536 }),
         ("Reserved", SendError::Reserved),
         ("NotSerializable", SendError::NotSerializable { cause: "a map has text keys".into() }),
+        ("NotExpressible", SendError::NotExpressible { codec: "rencode", what: "a timestamp" }),
+        ("HoldsTerminator", SendError::HoldsTerminator { dialect: "words" }),
     ]
     .map(|(name, error)| (name, error.to_string()));
     check(sends, &variants("error.rs", "SendError"), &samples);

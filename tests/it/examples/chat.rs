@@ -1,259 +1,17 @@
-//! The examples, run as programs: what a person types goes in, what a person sees comes out.
-//!
-//! `cargo test` builds them beside the tests. [`Program`] drives any program; `python.rs` uses it
-//! too.
+//! The chat: people at terminals, old clients, and hostile ones.
 
-use std::env;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::process::Command;
 
-use hexapod::{Outgoing, Value, msg};
+use hexapod::msg;
 
-use crate::harness::{GREETING, PLAIN_GREETING, frame, until};
-
-/// How long a test waits for a program before it fails.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A program that was started, with pipes in place of a terminal. It is killed when dropped.
-#[derive(Debug)]
-pub(crate) struct Program {
-    name: String,
-    child: Child,
-    input: Option<ChildStdin>,
-    /// What it prints, line by line. What goes to standard error comes behind `error: `.
-    output: Receiver<String>,
-    seen: Vec<String>,
-}
-
-impl Program {
-    pub(crate) fn start(command: &mut Command) -> Self {
-        let name = format!("{command:?}");
-        let command = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{name}: {error}"));
-        let (sender, output) = mpsc::channel();
-        forward("", child.stdout.take().expect("a pipe"), sender.clone());
-        forward("error: ", child.stderr.take().expect("a pipe"), sender);
-        let input = child.stdin.take();
-        Self { name, child, input, output, seen: Vec::new() }
-    }
-
-    pub(crate) fn example<const N: usize>(name: &str, args: [&str; N]) -> Self {
-        Self::start(Command::new(example(name)).args(args))
-    }
-
-    /// Types a line.
-    #[track_caller]
-    pub(crate) fn types(&mut self, line: &str) {
-        let input = self.input.as_mut().expect("an input that has not ended");
-        if let Err(error) = input.write_all(format!("{line}\n").as_bytes()) {
-            self.fail(&format!("it takes no input: {error}"));
-        }
-    }
-
-    pub(crate) fn end_of_input(&mut self) {
-        self.input = None;
-    }
-
-    /// Waits for a line that fits, and passes over those before it.
-    #[track_caller]
-    pub(crate) fn line_with(&mut self, fits: impl Fn(&str) -> bool, wanted: &str) -> String {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let line = match self.output.recv_timeout(left) {
-                Ok(line) => line,
-                Err(RecvTimeoutError::Timeout) => self.fail(&format!("it never said {wanted:?}")),
-                Err(RecvTimeoutError::Disconnected) => {
-                    self.fail(&format!("it ended without saying {wanted:?}"))
-                }
-            };
-            self.seen.push(line.clone());
-            if fits(&line) {
-                return line;
-            }
-        }
-    }
-
-    /// Waits for exactly this line.
-    #[track_caller]
-    pub(crate) fn says(&mut self, wanted: &str) {
-        self.line_with(|line| line == wanted, wanted);
-    }
-
-    /// Waits for a line that begins like this; returns the rest of it.
-    #[track_caller]
-    pub(crate) fn begins(&mut self, wanted: &str) -> String {
-        let line = self.line_with(|line| line.starts_with(wanted), wanted);
-        line[wanted.len()..].to_owned()
-    }
-
-    /// The very next line.
-    #[track_caller]
-    pub(crate) fn next(&mut self) -> String {
-        self.line_with(|_| true, "another line")
-    }
-
-    /// A line that is there by now: for who has something else to do meanwhile.
-    pub(crate) fn try_next(&mut self) -> Option<String> {
-        let line = self.output.try_recv().ok()?;
-        self.seen.push(line.clone());
-        Some(line)
-    }
-
-    /// The number that the system gave it.
-    #[cfg(unix)]
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    pub(crate) fn is_running(&mut self) -> bool {
-        self.child.try_wait().expect("a child").is_none()
-    }
-
-    /// Waits for the end; returns the exit code.
-    #[track_caller]
-    pub(crate) fn ends(&mut self) -> Option<i32> {
-        let deadline = Instant::now() + PATIENCE;
-        loop {
-            if let Some(status) = self.child.try_wait().expect("a child") {
-                self.seen.extend(self.output.iter());
-                return status.code();
-            }
-            if Instant::now() >= deadline {
-                self.fail("it did not end");
-            }
-            thread::sleep(Duration::from_millis(2));
-        }
-    }
-
-    /// All that was printed and has been waited for.
-    pub(crate) fn seen(&self) -> &[String] {
-        &self.seen
-    }
-
-    #[track_caller]
-    fn fail(&mut self, what: &str) -> ! {
-        self.seen.extend(self.output.try_iter());
-        panic!("{}: {what}; it said:\n{}\n", self.name, self.seen.join("\n"));
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Sends on the lines of a pipe until it ends.
-fn forward(mark: &'static str, pipe: impl Read + Send + 'static, to: mpsc::Sender<String>) {
-    thread::spawn(move || {
-        for line in BufReader::new(pipe).split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line);
-            // Nobody may be listening any more.
-            let _ = to.send(format!("{mark}{}", line.trim_end_matches('\r')));
-        }
-    });
-}
-
-/// Where `cargo test` has built an example: `examples` lies beside the folder of this test.
-fn example(name: &str) -> PathBuf {
-    let test = env::current_exe().expect("this test");
-    let profile = test.parent().and_then(|deps| deps.parent()).expect("a folder of cargo's");
-    let path = profile.join("examples").join(name).with_extension(env::consts::EXE_EXTENSION);
-    assert!(
-        path.exists(),
-        "there is no {}: `cargo test` builds it, but `cargo test --test it` does not; \
-         run `cargo build --examples` before",
-        path.display()
-    );
-    path
-}
-
-/// A chat that is served on a free port, and its address.
-pub(crate) fn chat_server() -> (Program, String) {
-    serving(Program::example("chat", ["serve", "127.0.0.1:0"]))
-}
-
-/// Waits until an example listens; returns its address.
-#[track_caller]
-pub(crate) fn serving(mut program: Program) -> (Program, String) {
-    let addr = program.begins("listening on ");
-    assert!(addr.starts_with("127.0.0.1:") && !addr.ends_with(":0"), "{addr}");
-    (program, addr)
-}
-
-/// Somebody who has joined a chat, and has been given their nickname.
-#[track_caller]
-pub(crate) fn joined(addr: &str, nick: &str) -> Program {
-    let mut program = Program::example("chat", ["join", addr, "--nick", nick]);
-    program.says(&format!("*** Anonymous is now {nick}"));
-    program.line_with(|line| line.starts_with("*** players: ") && line.ends_with(nick), nick);
-    program
-}
-
-/// A bare stream to a server whose greeting has been read.
-#[track_caller]
-pub(crate) fn greeted(addr: &str) -> TcpStream {
-    let mut stream = patient(TcpStream::connect(addr).expect("the server listens"));
-    reads(&mut stream, GREETING);
-    stream
-}
-
-/// The next one who connects here.
-#[track_caller]
-pub(crate) fn accepted(listener: &TcpListener) -> TcpStream {
-    listener.set_nonblocking(true).expect("non-blocking");
-    let mut accepted = None;
-    until(|| {
-        accepted = listener.accept().ok();
-        accepted.is_some()
-    });
-    patient(accepted.expect("a stream").0)
-}
-
-/// A stream that waits, but not for ever.
-fn patient(stream: TcpStream) -> TcpStream {
-    stream.set_nonblocking(false).expect("blocking");
-    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out");
-    stream.set_write_timeout(Some(PATIENCE)).expect("a time-out");
-    stream
-}
-
-/// Reads exactly these bytes.
-#[track_caller]
-pub(crate) fn reads(stream: &mut TcpStream, wanted: &[u8]) {
-    let mut bytes = vec![0; wanted.len()];
-    stream.read_exact(&mut bytes).expect("bytes in time");
-    assert_eq!(
-        bytes,
-        wanted,
-        "{:?} instead of {:?}",
-        String::from_utf8_lossy(&bytes),
-        String::from_utf8_lossy(wanted)
-    );
-}
-
-/// Reads one frame and returns its payload.
-#[track_caller]
-pub(crate) fn payload(stream: &mut TcpStream) -> Vec<u8> {
-    let mut len = [0; 4];
-    stream.read_exact(&mut len).expect("a header in time");
-    let mut payload = vec![0; u32::from_be_bytes(len) as usize];
-    stream.read_exact(&mut payload).expect("a payload in time");
-    payload
-}
-
-/// The frame of a message.
-fn framed(message: &Outgoing) -> Vec<u8> {
-    frame(message.to_bytes().expect("a message"))
-}
+use super::old::{Json, Old, PodSixNet, Repod};
+use super::{
+    HAS_JSON, Program, accepted, chat_server, example, framed, greeted, joined, payload, reads,
+    serving_all,
+};
+use crate::harness::{PLAIN_GREETING, frame};
 
 #[test]
 fn two_join_a_served_chat_and_hear_each_other_until_quit() {
@@ -508,10 +266,150 @@ fn the_client_says_what_repods_client_says() {
     assert_eq!(ann.ends(), Some(1));
 }
 
+/// Both sets of fields of a chat, as Python shows them.
+fn in_python(nick: &str, text: &str) -> String {
+    format!(
+        "{{'action': 'message', 'text': '{text}', 'nickname': '{nick}', 'message': '{text}', \
+         'who': '{nick}'}}"
+    )
+}
+
+#[test]
+fn four_kinds_are_in_one_chat() {
+    let mut served = serving_all("chat");
+    let mut ann = joined(&served.repod, "ann");
+
+    // What PodSixNet's client does. It passes over `system`.
+    let mut pia = PodSixNet::joins(&served.podsixnet);
+    let python =
+        |who: &str| format!("{{'action': 'players', 'players': [{who}], 'list': [{who}]}}");
+    pia.hears("{'action': 'system', 'text': 'anonymous joined the chat'}");
+    pia.hears(&python("'ann', 'anonymous'"));
+    pia.says("{'action': 'nickname', 'nickname': 'pía'}");
+    pia.hears("{'action': 'system', 'text': 'anonymous is now pía'}");
+    pia.hears(&python("'ann', 'pía'"));
+    ann.says("*** players: ann, anonymous");
+    ann.says("*** players: ann, pía");
+    served.program.line_with(|line| line.ends_with(" (podsixnet)"), "who joined, and how");
+
+    // What repod's does.
+    let mut rob = Repod::joins(&served.repod);
+    rob.hears(&msg!("system", text: "Anonymous joined the chat"));
+    let nicks = ["ann", "pía", "Anonymous"];
+    rob.hears(&msg!("players", players: nicks, list: nicks));
+    rob.says(&msg!("nickname", nickname: "rob"));
+    pia.waits_for(&python("'ann', 'pía', 'rob'"));
+
+    // This one's client in PodSixNet's dialect.
+    let args = ["join", &served.podsixnet, "--podsixnet", "--nick", "liz"];
+    let mut liz = Program::example("chat", args);
+    liz.says("*** players: ann, pía, rob, liz");
+
+    let mut jan = served.json.as_deref().map(Json::joins);
+    if let Some(jan) = &mut jan {
+        jan.hears(r#"{"action":"system","text":"Anonymous joined the chat"}"#);
+        let nicks = r#"["ann","pía","rob","liz","Anonymous"]"#;
+        jan.hears(&format!(r#"{{"action":"players","players":{nicks},"list":{nicks}}}"#));
+        jan.says(r#"{"action":"nickname","nickname":"jan"}"#);
+    }
+
+    for nick in ["ann", "pía", "rob", "liz", "jan"] {
+        let text = format!("{nick} says grüße ✓");
+        match nick {
+            "ann" => ann.types(&text),
+            "pía" => pia.says(&format!("{{'action': 'message', 'message': '{text}'}}")),
+            "rob" => rob.says(&msg!("message", text: text)),
+            "liz" => liz.types(&text),
+            _ => match &mut jan {
+                Some(jan) => jan.says(&format!(r#"{{"action":"message","text":"{text}"}}"#)),
+                None => continue,
+            },
+        }
+        ann.says(&format!("{nick}: {text}"));
+        liz.says(&format!("{nick}: {text}"));
+        pia.waits_for(&in_python(nick, &text));
+        rob.waits_for(&msg!("message", text: text, nickname: nick, message: text, who: nick));
+        if let Some(jan) = &mut jan {
+            jan.waits_for(
+                &in_python(nick, &text).replace('\'', "\"").replace(": ", ":").replace(", ", ","),
+            );
+        }
+    }
+
+    // A name of nothing is PodSixNet's own one there.
+    pia.says("{'action': 'nickname', 'nickname': ''}");
+    ann.says("*** pía is now anonymous");
+    drop(pia);
+    ann.says("*** anonymous left the chat");
+    liz.end_of_input();
+    ann.says("*** liz left the chat");
+    assert_eq!(liz.ends(), Some(0));
+    served.program.types("quit");
+    ann.says("*** the chat is over: the server was shut down");
+    assert_eq!(served.program.ends(), Some(0));
+}
+
+#[test]
+fn the_client_says_what_podsixnets_client_says() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("an address").to_string();
+    let mut ann = Program::example("chat", ["join", "--podsixnet", &addr, "--nick", "ann"]);
+    ann.types("hello");
+    let mut server = PodSixNet::on(accepted(&listener));
+    server.says("{'action': 'connected'}");
+    server.hears("{'action': 'nickname', 'nickname': 'ann'}");
+    server.says("{'action': 'players', 'players': ['pia', 'ann']}");
+    ann.says("*** players: pia, ann");
+    server.hears("{'action': 'message', 'message': 'hello'}");
+    server.says("{'action': 'message', 'message': 'hello', 'who': 'ann'}");
+    ann.says("ann: hello");
+    drop(server);
+    ann.says("*** the chat is over: closed by the peer");
+    assert_eq!(ann.ends(), Some(0));
+
+    if HAS_JSON {
+        let mut ann = Program::example("chat", ["join", &addr, "--json", "--nick", "ann"]);
+        ann.types("hello");
+        let mut server = Json::on(accepted(&listener));
+        server.says(r#"{"action":"connected"}"#);
+        server.hears(r#"{"action":"nickname","nickname":"ann"}"#);
+        server.hears(r#"{"action":"message","text":"hello"}"#);
+    }
+}
+
+#[test]
+fn json_without_its_feature_is_told() {
+    for example_name in ["chat", "lag_time", "whiteboard"] {
+        for args in [&["serve", "--json", "127.0.0.1:0"][..], &["join", "--json"]] {
+            if HAS_JSON {
+                continue;
+            }
+            let mut program = Program::start(Command::new(example(example_name)).args(args));
+            assert_eq!(program.ends(), Some(2));
+            assert_eq!(
+                program.seen(),
+                [format!(
+                    "error: {example_name}: --json needs the feature json: \
+                     cargo run --features json --example {example_name} -- …"
+                )]
+            );
+        }
+    }
+}
+
 #[test]
 fn wrong_arguments_and_dead_addresses_are_told() {
-    let wrong: [&[&str]; 5] =
-        [&["dance"], &["serve", "a", "b"], &["join", "--nick"], &["--nick", "x"], &["serve", "-x"]];
+    let wrong: [&[&str]; 9] = [
+        &["dance"],
+        &["serve", "a", "b"],
+        &["serve", "-x"],
+        &["serve", "--podsixnet"],
+        &["serve", "--podsixnet", "--podsixnet"],
+        &["join", "--nick"],
+        &["join", "--podsixnet", "--podsixnet"],
+        &["--podsixnet"],
+        &["--nick", "x"],
+    ];
     for args in wrong {
         let mut chat = Program::start(Command::new(example("chat")).args(args));
         assert_eq!(chat.ends(), Some(2));
@@ -532,74 +430,4 @@ fn wrong_arguments_and_dead_addresses_are_told() {
     let mut lonely = Program::example("chat", ["join", &nobody.to_string(), "--nick", "ann"]);
     lonely.begins(&format!("error: chat: nobody listens at {nobody}"));
     assert_eq!(lonely.ends(), Some(1));
-}
-
-/// A map of the kind that only a relay takes: long forms, odd keys, every type.
-fn odd_map() -> Vec<u8> {
-    let mut bytes = b"\x8a\xa1k\xcd\x00\x01\xa6action\xd9\x04chat".to_vec();
-    for pair in [
-        &b"\x07\xa5seven"[..],                   // an integer as key
-        b"\xc0\xc3",                             // nil as key
-        b"\xcb\x3f\xf0\0\0\0\0\0\0\xca\0\0\0\0", // a float as key
-        b"\xc4\x01\xff\xc4\x02\0\xff",           // bytes as key
-        b"\xa0\xdc\0\x02\x90\x80",               // an empty key; an array with a long head
-        b"\xa1k\xd3\0\0\0\0\0\0\0\x02",          // a key that was there before
-        b"\xa2ts\xd6\xff\0\0\0\x01",             // a timestamp
-        b"\xa3ext\xd4\x05\x2a",                  // an extension
-    ] {
-        bytes.extend(pair);
-    }
-    bytes
-}
-
-#[test]
-fn the_relay_passes_on_every_byte() {
-    let (mut relay, addr) = serving(Program::example("relay", ["serve", "127.0.0.1:0"]));
-    let (mut one, mut two) = (greeted(&addr), greeted(&addr));
-    let plain = framed(&msg!("chat", text: "grüße ✓", "list": [1, 2, 3]));
-    for chat in [frame(&odd_map()), plain] {
-        // Others are counted and not passed on, so the next thing that arrives is the chat.
-        one.write_all(&framed(&msg!("secret"))).expect("a stream");
-        one.write_all(&chat).expect("a stream");
-        reads(&mut one, &chat);
-        reads(&mut two, &chat);
-    }
-    relay.says("messages that were not chat: 2");
-    two.write_all(&framed(&msg!("whatever"))).expect("a stream");
-    relay.says("messages that were not chat: 3");
-}
-
-#[test]
-fn the_echo_says_everything_back() {
-    let (_echo, addr) = serving(Program::example("echo", ["127.0.0.1:0"]));
-    let mut stream = greeted(&addr);
-    for said in [frame(&odd_map()), framed(&msg!("connected")), framed(&msg!("", x: Value::Nil))] {
-        stream.write_all(&said).expect("a stream");
-        reads(&mut stream, &said);
-    }
-}
-
-#[test]
-fn the_lag_time_of_a_hexapod_and_of_an_old_client_is_measured() {
-    let (mut server, addr) = serving(Program::example("lag_time", ["serve", "127.0.0.1:0"]));
-    let mut player = Program::example("lag_time", ["join", &addr, "5"]);
-    player.says("it is over: closed by this side");
-    assert_eq!(player.ends(), Some(0));
-    let line = server.line_with(|line| line.starts_with("#1 ") && line.contains("left"), "#1");
-    assert!(line.contains(" 5   ") && line.ends_with("   left: closed by the peer"), "{line}");
-
-    // What an old client does: it says the same back, eleven times, and leaves.
-    let mut stream = greeted(&addr);
-    for count in 0..=10_u8 {
-        let ping = framed(&msg!("ping", count: count));
-        reads(&mut stream, &ping);
-        stream.write_all(&ping).expect("a stream");
-    }
-    // Who says something else back is told off, and measured no further.
-    stream.write_all(&framed(&msg!("ping", count: 3))).expect("a stream");
-    let told = "11 is on its way, and 3 came back";
-    server.line_with(|line| line.contains(told), told);
-    drop(stream);
-    let line = server.line_with(|line| line.starts_with("#2 ") && line.contains("left"), "#2");
-    assert!(line.contains(" 11   "), "{line}");
 }
