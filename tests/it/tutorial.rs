@@ -7,11 +7,15 @@
 
 use std::env;
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hexapod::msg;
+
 use crate::examples::Program;
+use crate::harness::frame;
 use crate::manual::{blocks, page};
 
 /// A program that a page of the manual shows.
@@ -139,9 +143,33 @@ fn the_tutorial_does_what_it_says() {
         program
     };
 
-    let (_server, addr) = tutorial.server("echo_server");
+    let (mut server, addr) = tutorial.server("echo_server");
     let mut client = shows(tutorial.start(&echo.args, &addr), echo);
     assert_eq!(client.ends(), Some(0));
+    // Of a field that is missing or of another type standard error is told, once; the peer stays,
+    // and the server goes on. There are 64 such lines at most, and one that says so.
+    let mut stream = TcpStream::connect(&addr).expect("the server listens");
+    let mut say = |message: hexapod::Outgoing| {
+        let payload = frame(message.to_bytes().expect("good"));
+        stream.write_all(&payload).expect("the peer stays");
+    };
+    say(msg!("shout"));
+    say(msg!("shout", text: 7));
+    (0..100).for_each(|n| say(msg!(&format!("unknown {n}"))));
+    say(msg!("shout", text: "hello"));
+    let first = server.begins("error: hexapod: the handler of \"shout\" from #2 failed: ");
+    let more = " (on_error would tell you of each)";
+    assert_eq!(first, format!("field \"text\" of action \"shout\" is missing{more}"));
+    for n in 0..63 {
+        let start = format!("error: hexapod: no handler for action \"unknown {n}\", which #2");
+        server.begins(&start);
+    }
+    server.says("error: hexapod: more will not be reported");
+    let mut heard = Vec::new();
+    stream.shutdown(Shutdown::Write).expect("open");
+    stream.read_to_end(&mut heard).expect("orderly");
+    assert!(heard.ends_with(&frame(msg!("echo", text: "HELLO").to_bytes().expect("good"))));
+    assert!(server.is_running() && server.try_next().is_none(), "{:?}", server.seen());
 
     // A port that was free a moment ago.
     let nobody = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
@@ -181,7 +209,7 @@ fn the_tutorial_does_what_it_says() {
 
 #[test]
 fn the_programs_for_engines_compile() {
-    let programs = listings(&page("_2_loops.rs"));
+    let programs = listings(&page("_3_loops.rs"));
     let names: Vec<_> = programs.iter().map(|listing| &listing.name[..]).collect();
     assert_eq!(names, ["macroquad_game", "bevy_game"]);
     if env::var_os("HEXAPOD_ENGINES").is_none() {
