@@ -86,28 +86,28 @@ fn transcripts(page: &str) -> Vec<Transcript> {
     blocks(page, "text").into_iter().filter_map(read).collect()
 }
 
-/// The programs of the tutorial.
-struct Tutorial {
+/// Programs of the manual that were built.
+pub(crate) struct Built {
     folder: PathBuf,
 }
 
-impl Tutorial {
-    /// Builds them, with one change: where a reader has port 5071, a server has a free port, which
-    /// it tells, and a client is told.
-    fn build(mut programs: Vec<Listing>) -> Self {
-        const ADDR: &str = "\"127.0.0.1:5071\"";
+impl Built {
+    /// Builds the programs of a page, with one change: where a reader has this address, a server
+    /// has a free port, which it tells, and a client is told.
+    pub(crate) fn build(project: &str, page: &str, addr: &str) -> Self {
+        let (mut programs, addr) = (listings(page), format!("\"{addr}\""));
         for Listing { name, text } in &mut programs {
-            assert_eq!(text.matches(ADDR).count(), 1, "{name}: an address");
-            if name.ends_with("_server") {
-                let (before, behind) = text.split_once(ADDR).expect("it is there");
+            assert_eq!(text.matches(&addr).count(), 1, "{name}: an address");
+            if !name.ends_with("_client") {
+                let (before, behind) = text.split_once(&addr).expect("it is there");
                 let (bound, rest) = behind.split_once('\n').expect("a line");
                 let tell = "    println!(\"listening on {}\", server.local_addr().unwrap());";
                 *text = format!("{before}\"127.0.0.1:0\"{bound}\n{tell}\n{rest}");
             } else {
-                *text = text.replace(ADDR, "std::env::var(\"ADDR\").unwrap()");
+                *text = text.replace(&addr, "std::env::var(\"ADDR\").unwrap()");
             }
         }
-        Self { folder: cargo("tutorial", "build", "", &programs) }
+        Self { folder: cargo(project, "build", "", &programs) }
     }
 
     fn start(&self, args: &[String], addr: &str) -> Program {
@@ -116,7 +116,7 @@ impl Tutorial {
     }
 
     /// A server, and its address.
-    fn server(&self, name: &str) -> (Program, String) {
+    pub(crate) fn server(&self, name: &str) -> (Program, String) {
         let mut server = self.start(&[name.to_owned()], "");
         let addr = server.begins("listening on ");
         (server, addr)
@@ -131,7 +131,7 @@ fn the_tutorial_does_what_it_says() {
     let pairs = ["echo", "chat", "counter"];
     let wanted = pairs.map(|name| [format!("{name}_server"), format!("{name}_client")]);
     assert_eq!(names, wanted.concat());
-    let tutorial = Tutorial::build(programs);
+    let tutorial = Built::build("tutorial", &page, "127.0.0.1:5071");
     let transcripts = transcripts(&page);
     let [echo, alone, ann, seven, eleven] = &transcripts[..] else {
         panic!("{} transcripts", transcripts.len());

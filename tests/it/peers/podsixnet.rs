@@ -5,6 +5,8 @@ use hexapod::{Client, Config, Dialect, MapRef, Outgoing, Server, Tuple, msg};
 use super::{PODSIXNET, host_and_port, run};
 use crate::examples::{Program, joined, serving, serving_all};
 use crate::harness::until;
+use crate::manual::{blocks, page};
+use crate::tutorial::Built;
 
 /// A Python client that is connected.
 #[track_caller]
@@ -264,4 +266,36 @@ fn lag_time_and_whiteboard_of_podsixnet() {
     let mut bob = client(&python, &served.podsixnet);
     let initial = bob.next();
     assert!(initial.contains("'1': {'color': [168, 0, 84], 'lines': [[(10, 20), (30, 40)]]}"));
+}
+
+/// The chat of the manual, on PodSixNet and here: the same clients, the same words.
+#[test]
+fn the_two_chats_of_the_manual_do_the_same() {
+    let Some(python) = PODSIXNET.find() else { return };
+    let page = page("_9_from_python.rs");
+    let blocks = blocks(&page, "python");
+    let [program] = &blocks[..] else { panic!("one program in Python") };
+    let bound = "chat = Chat(localaddr=(\"127.0.0.1\", 31425))\n";
+    let tell = "print(\"listening on 127.0.0.1:%d\" % chat.socket.getsockname()[1], flush=True)\n";
+    assert_eq!(program.matches(bound).count(), 1);
+    let program = program.replace(bound, &(bound.replace("31425", "0") + tell));
+    let mut command = std::process::Command::new(&python);
+    let in_python = serving(Program::start(command.args(["-W", "ignore", "-c", &program])));
+
+    let built = Built::build("from-python", &page, "127.0.0.1:31425");
+    let in_rust = built.server("chat_for_python");
+    for (_server, addr) in [in_python, in_rust] {
+        let mut ann = client(&python, &addr);
+        let mut bob = client(&python, &addr);
+        ann.types("say hello ✓");
+        ann.types("nick ann");
+        ann.types("say it is me");
+        for program in [&mut ann, &mut bob] {
+            let message = |who: &str, text: &str| {
+                format!("got {{'action': 'message', 'who': '{who}', 'message': '{text}'}}")
+            };
+            assert_eq!(program.next(), message("somebody", r"hello \u2713"));
+            assert_eq!(program.next(), message("ann", "it is me"));
+        }
+    }
 }

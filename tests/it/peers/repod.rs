@@ -211,3 +211,38 @@ fn a_client_leaves_a_python_server() {
     server.says("got {'action': 'last', 'words': 'and these'}");
     assert_eq!(server.next(), "left");
 }
+
+/// The client programs that repod itself ships, untouched. `HEXAPOD_REPOD_EXAMPLES` names their
+/// folder, `examples` in its source package; without it the test is skipped.
+#[test]
+fn repods_own_clients_play() {
+    let Some(python) = REPOD.find() else { return };
+    let Some(folder) = std::env::var_os("HEXAPOD_REPOD_EXAMPLES") else {
+        eprintln!("skipped: HEXAPOD_REPOD_EXAMPLES does not name repod's own examples");
+        return;
+    };
+    let own = |path: &str, addr: &str| {
+        let mut command = std::process::Command::new(&python);
+        let program = std::path::Path::new(&folder).join(path);
+        command.args(["-u", "-X", "utf8"]).arg(program).args(host_and_port(addr));
+        Program::start(&mut command)
+    };
+
+    let (_server, addr) = chat_server();
+    let mut ann = joined(&addr, "ann");
+    let mut pia = own("chat/client.py", &addr);
+    pia.line_with(|line| line.ends_with("Connected to server!"), "Connected to server!");
+    pia.types("pia");
+    pia.says("Players: ann, pia");
+    pia.types("grüße ✓");
+    pia.says("pia: grüße ✓");
+    ann.says("pia: grüße ✓");
+    ann.types("hello");
+    pia.says("ann: hello");
+
+    let (mut server, addr) = serving(Program::example("lag_time", ["serve", "127.0.0.1:0"]));
+    let mut player = own("lag_time/client.py", &addr);
+    player.says("Disconnected from server");
+    assert_eq!(player.ends(), Some(0));
+    server.line_with(|line| line.starts_with("#1 ") && line.contains("left"), "#1");
+}
