@@ -1,20 +1,10 @@
 //! All kinds at once: two hundred clients of every dialect in one game, and real ones among them.
 
-use hexapod::{Client, Config, Dialect, MemoryNetwork, Server, msg};
+use hexapod::{Client, Config, MemoryNetwork, Server, msg};
 
-use super::{PODSIXNET, REPOD, podsixnet, repod};
+use super::{PODSIXNET, REPOD, dialects, podsixnet, repod};
 use crate::examples::{Program, joined, serving_all};
 use crate::harness::until;
-
-/// The dialects that this build has.
-fn dialects() -> Vec<Dialect> {
-    vec![
-        Dialect::REPOD,
-        Dialect::PODSIXNET,
-        #[cfg(feature = "json")]
-        Dialect::JSON,
-    ]
-}
 
 /// How many say one thing each, which everybody hears. Most are in memory, where they take no
 /// descriptors.
