@@ -125,7 +125,7 @@ fn case_42_containers_of_rencode() {
     // The stack is that of a list without containers.
     let attack = move || {
         let mut scene = Scene::usual(Dialect::PODSIXNET);
-        scene.attack(&with(&b"\xc1".repeat(100_000))).is_p_about(TOO_DEEP);
+        scene.attack(&with(&nest(b"\xc1", 100_000, b""))).is_p_about(TOO_DEEP);
         drop(scene.attack(&with(&nest(b"\x3b", 31, b"\x7f"))).is_k().to_string());
     };
     let thread = thread::Builder::new().stack_size(128 << 10).spawn(attack);
