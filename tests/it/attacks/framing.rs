@@ -272,12 +272,14 @@ fn case_09_a_pipeline_of_the_smallest_messages() {
             "json" => b"{\"action\":\"\"}",
             _ => b"\x81\xa6action\xa0",
         };
-        let count = size(3000, 250_000);
-        let block = framed(dialect, smallest).repeat(1000);
+        // Some shares at a time, so that one pump could do more than its own.
+        const BLOCK: usize = 4000;
+        let count = size(2 * BLOCK, 63 * BLOCK);
+        let block = framed(dialect, smallest).repeat(BLOCK);
         let (mut stream, mut at) = (scene.stream(), 0);
         let mut heard = 0;
         scene.until(|scene| {
-            if at < count / 1000 * block.len() {
+            if at < count / BLOCK * block.len() {
                 at += stream.write_some(&block[at % block.len()..]).expect("open");
             }
             let done = scene.pump();

@@ -278,6 +278,14 @@ fn case_30_keys_that_occur_twice() {
         // Inside, "action" is a key like any other.
         let heard = scene.attack(&frame_with(b"\x82\xa6action\x01\xa6action\x02")).is_k();
         assert_eq!(heard["v"]["action"], Value::from(2));
+        // A handler that asks for one field agrees with who walks through all of them.
+        scene.server.on("ask", |ctx, msg| {
+            let told = (msg.get::<u8>("v")?, msg.fields().get("v").map(|it| it.to_string()));
+            ctx.state.strange.push(format!("{told:?}"));
+            Ok(())
+        });
+        let asked = frame(b"\x83\xa6action\xa3ask\xa1v\x01\xa1v\x02");
+        scene.attack(&asked).is_unhandled("(2, Some(\"2\"))");
     });
 }
 
