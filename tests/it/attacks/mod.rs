@@ -3,8 +3,8 @@
 //!
 //! ```text
 //! attackers ──their dialect──┐
-//!                            server      what they say ends their link, or is left out, or is heard
-//! canary ──────repod─────────┘           it sings a number at each pump, and hears each one, in order
+//!                          server    what they say ends their link, is left out, or is heard
+//! canary ──────repod─────────┘        it sings a number at each pump, and hears each, in order
 //! ```
 //!
 //! Sizes are such that all of it takes some seconds. `HEXAPOD_ATTACKS=full` makes them those of the
