@@ -203,7 +203,7 @@ fn every_fault_of_old_has_its_test() {
     }
 }
 
-// --- Each fault, in every dialect, in memory and over TCP -----------------------------------------
+// --- Each fault, in every dialect, in memory and over TCP ----------------------------------------
 
 const TERMINATOR: &[u8] = b"\0---\0";
 
