@@ -326,6 +326,8 @@ fn a_podsixnet_that_vanishes_leaves_once() {
     for _ in 0..100 {
         server.pump(&mut log);
     }
+    // Whether the last noise met them still, or a closed door, is chance.
+    log.retain(|line| line.starts_with('#'));
     log.sort();
     for (n, events) in (1..).zip(log.chunks(2)) {
         assert!(events[0].starts_with(&format!("#{n} down: ")), "{log:?}");
@@ -395,9 +397,9 @@ enum Chance {
     Int(i64),
     Float(f32),
     Bool(Option<bool>),
-    List(Vec<Chance>),
-    Tuple(Vec<Chance>),
-    Dict(Vec<(i64, Chance)>),
+    List(Vec<Self>),
+    Tuple(Vec<Self>),
+    Dict(Vec<(i64, Self)>),
 }
 
 impl Chance {
