@@ -119,9 +119,11 @@ impl Index {
     /// Where the value under a key begins; the last one, should the key occur twice.
     #[inline]
     pub(crate) fn find(&self, bytes: &[u8], key: &str) -> Option<usize> {
-        let field =
-            self.fields.iter().rev().find(|field| field.key.of(bytes) == Some(key.as_bytes()))?;
-        Some(field.value as usize)
+        // Lengths first: they tell most keys apart, at a fraction of the price.
+        let is_it = |field: &&Field| {
+            field.key.len as usize == key.len() && field.key.of(bytes) == Some(key.as_bytes())
+        };
+        Some(self.fields.iter().rev().find(is_it)?.value as usize)
     }
 
     /// How many values the message holds, and how deep they nest.

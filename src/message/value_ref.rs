@@ -107,7 +107,8 @@ impl<'v> ValueRef<'v> {
         Some(match head {
             Head::Nil => Self::Nil,
             Head::Bool(bool) => Self::Bool(bool),
-            Head::Int(int) => Self::Int(int),
+            Head::Int(int) => Self::Int(int.into()),
+            Head::Large(int) => Self::Int(int.into()),
             Head::F32(float) => Self::F32(float),
             Head::F64(float) => Self::F64(float),
             Head::Str(text) => Self::Str(std::str::from_utf8(text).ok()?),

@@ -10,7 +10,7 @@
     )
 )]
 
-use super::{DecodeError, Head, Reader};
+use super::{DecodeError, Head, Reader, is_utf8};
 use crate::limits::Limits;
 
 /// Checks bytes that came from outside: depth, number of values, UTF-8, keys, exact length.
@@ -35,7 +35,8 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks a head that stands inside `depth` containers; the values of a container come next.
-    #[inline]
+    // Handed over in memory, a head costs as much as its check.
+    #[inline(always)]
     pub(crate) fn head(&mut self, depth: usize) -> Result<Head<'a>, DecodeError> {
         let at = self.reader.at();
         self.elements = self
@@ -44,7 +45,7 @@ impl<'a> Checker<'a> {
             .ok_or(DecodeError::TooManyElements { max: self.limits.elements })?;
         let head = self.reader.head()?;
         match head {
-            Head::Str(text) if std::str::from_utf8(text).is_err() => {
+            Head::Str(text) if !is_utf8(text) => {
                 return Err(DecodeError::InvalidUtf8 { at });
             }
             Head::Array(len) => self.container(at, len, depth)?,
@@ -55,7 +56,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks a map's key, which stands inside `depth` containers.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn key(&mut self, depth: usize) -> Result<Head<'a>, DecodeError> {
         let at = self.reader.at();
         match self.head(depth)? {
@@ -72,7 +73,15 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks the values inside a container whose head was just read.
+    #[inline]
     pub(crate) fn content(&mut self, head: Head<'_>, depth: usize) -> Result<(), DecodeError> {
+        match head {
+            Head::Array(_) | Head::Map(_) => self.values(head, depth),
+            _ => Ok(()),
+        }
+    }
+
+    fn values(&mut self, head: Head<'_>, depth: usize) -> Result<(), DecodeError> {
         let inside = depth.saturating_add(1);
         match head {
             Head::Array(len) => {
