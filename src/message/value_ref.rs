@@ -80,7 +80,8 @@ pub struct MapRef<'v> {
 
 impl<'v> ValueRef<'v> {
     /// The value that begins at this offset of a checked payload.
-    #[inline]
+    // Inlined, a `get` never makes the value: it goes from the bytes to the type that is wanted.
+    #[inline(always)]
     pub(crate) fn at(bytes: &'v [u8], at: usize) -> Option<Self> {
         let mut reader = Reader::new(bytes, at);
         let head = reader.head().ok()?;
@@ -102,7 +103,7 @@ impl<'v> ValueRef<'v> {
     }
 
     /// The value of a head that is so long, and of what follows it.
-    #[inline]
+    #[inline(always)]
     fn of(head: Head<'v>, head_len: usize, rest: &'v [u8]) -> Option<Self> {
         Some(match head {
             Head::Nil => Self::Nil,

@@ -66,7 +66,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks a whole value that stands inside `depth` containers.
-    #[inline]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn value(&mut self, depth: usize) -> Result<(), DecodeError> {
         let head = self.head(depth)?;
         self.content(head, depth)
@@ -76,28 +76,33 @@ impl<'a> Checker<'a> {
     #[inline]
     pub(crate) fn content(&mut self, head: Head<'_>, depth: usize) -> Result<(), DecodeError> {
         match head {
-            Head::Array(_) | Head::Map(_) => self.values(head, depth),
+            Head::Array(len) => self.values(len, false, depth.saturating_add(1)),
+            Head::Map(len) => self.values(len, true, depth.saturating_add(1)),
             _ => Ok(()),
         }
     }
 
-    fn values(&mut self, head: Head<'_>, depth: usize) -> Result<(), DecodeError> {
-        let inside = depth.saturating_add(1);
-        match head {
-            Head::Array(len) => {
-                for _ in 0..len {
-                    self.value(inside)?;
-                }
+    /// Checks values or pairs that stand inside `depth` containers. It is the one that recurses, so
+    /// its frame is kept small.
+    fn values(&mut self, len: usize, pairs: bool, depth: usize) -> Result<(), DecodeError> {
+        for _ in 0..len {
+            if pairs {
+                self.next_key(depth)?;
             }
-            Head::Map(len) => {
-                for _ in 0..len {
-                    self.key(inside)?;
-                    self.value(inside)?;
-                }
-            }
-            _ => {}
+            let head = self.next_head(depth)?;
+            self.content(head, depth)?;
         }
         Ok(())
+    }
+
+    #[inline(never)]
+    fn next_key(&mut self, depth: usize) -> Result<(), DecodeError> {
+        self.key(depth).map(|_| ())
+    }
+
+    #[inline(never)]
+    fn next_head(&mut self, depth: usize) -> Result<Head<'a>, DecodeError> {
+        self.head(depth)
     }
 
     /// Checks that nothing follows.

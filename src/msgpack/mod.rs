@@ -130,7 +130,7 @@ impl Head<'_> {
     }
 }
 
-/// Whether bytes are UTF-8. Most texts are short and ASCII, which two looks at eight bytes can tell.
+/// Whether bytes are UTF-8. Most texts are short and ASCII, and two looks at eight bytes tell that.
 #[inline]
 fn is_utf8(text: &[u8]) -> bool {
     is_short_ascii(text) || std::str::from_utf8(text).is_ok()
