@@ -1,5 +1,5 @@
-//! What a pump costs for so many idle peers, in one thread and by a clock of our own, on which 16 ms
-//! pass between two pumps. The limit reads the sockets at the other ends, which are as idle.
+//! What a pump costs for so many idle peers, in one thread and by a clock of our own, on which
+//! 16 ms pass between two pumps. The limit reads the sockets at the other ends, which are as idle.
 //!
 //! And what is beside the reading: looking for who is silent, and asking hexapods for a sign of
 //! life.
