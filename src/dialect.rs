@@ -21,8 +21,8 @@ use crate::frame::{Framing, LengthPrefix, Terminator};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// To tell dialects apart, compare them: `ctx.dialect() == Dialect::PODSIXNET`. They are no patterns
-/// of a `match`.
+/// To tell dialects apart, compare them: `ctx.dialect() == Dialect::PODSIXNET`. They are no
+/// patterns of a `match`.
 ///
 /// What a dialect cannot express is not sent to those who speak it, and is reported; the others get
 /// it. A format of your own makes a dialect as well: see [`Codec`].

@@ -24,7 +24,7 @@ use crate::reason::{ConnectError, DisconnectReason};
 #[diagnostic::on_unimplemented(
     message = "a handler returns `()` or `Result<(), HandlerError>`, not `{Self}`",
     note = "end the closure with `;`, or with `Ok(())` if it uses `?`",
-    note = "a `Result` with an error of its own becomes one with `?`: `… { move_to(ctx)?; Ok(()) }`"
+    note = "a `Result` with another error becomes one with `?`: `… {{ move_to(ctx)?; Ok(()) }}`"
 )]
 pub trait Outcome: sealed::Sealed {
     #[doc(hidden)]

@@ -114,7 +114,8 @@ impl<'m> Introduction<'m> {
             game: get("game").get()?,
             version: get("version").get()?,
             max_frame: get("max_frame").get()?,
-            full: get("full").get::<Option<bool>>()?.unwrap_or(false),
+            // Not one of the four: whatever else stands there is passed over.
+            full: get("full") == ValueRef::Bool(true),
         })
     }
 

@@ -17,9 +17,9 @@ mod hostile;
 mod lifecycle;
 mod manual;
 mod messages;
+mod peers;
 #[cfg(unix)]
 mod processes;
-mod python;
 mod sending;
 mod session;
 mod simulation;

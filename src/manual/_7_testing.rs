@@ -1,4 +1,4 @@
-//! Testing: your game's netcode in one thread, with lag, loss of links, and a clock of your own;
+//! Testing: your game's netcode in one thread, with lag, broken links, and a clock of your own;
 //! and how to watch it run.
 //!
 //! # A server and its players, in one thread
@@ -130,7 +130,7 @@
 //! # Strangers
 //!
 //! [`MemoryNetwork::connect`](crate::MemoryNetwork::connect) gives a bare stream, for what no
-//! client would say. With it a fuzzer can try your handlers: the README has its eight lines.
+//! client would say. With it a fuzzer can try your handlers: the README shows how.
 //!
 //! # Watching it run
 //!
@@ -153,9 +153,12 @@
 //!    0.002 s  #1 -- disconnected: kicked: enough
 //! ```
 //!
+//! The greeting and the hello are shortened here. `<-` has come, `->` goes out, and what begins
+//! with `$` is the library's own.
+//!
 //! And in numbers: [`Peer::round_trip`](crate::Peer::round_trip),
 //! [`Peer::traffic`](crate::Peer::traffic), [`Peer::queued`](crate::Peer::queued) for each peer,
 //! [`traffic`](crate::Server::traffic) and [`faults`](crate::Server::faults) in all, and what a
 //! single pump has done: the [`Activity`](crate::Activity) that it returns.
 //!
-//! Next: [what goes over the wire](super::_7_wire).
+//! Next: [what goes over the wire](super::_8_wire).

@@ -22,7 +22,8 @@
 //! ```
 //!
 //! A length of 0, or one beyond [`Config::max_frame_len`](crate::Config::max_frame_len) (1 MiB by
-//! default), ends the connection before anything of the payload is read.
+//! default), ends the connection before anything of the payload is read. Frames may be cut anywhere
+//! on their way, but one that has begun has to end within thirty seconds.
 //!
 //! # Messages
 //!
@@ -33,13 +34,15 @@
 //!
 //! * Every form of MessagePack is read, whether or not there is a shorter one; what is written has
 //!   the shortest, floats the size that the program gave them.
-//! * Texts are UTF-8. Keys may be anything but arrays and maps.
+//! * Texts are UTF-8. Keys may be anything but arrays and maps. Pairs may stand in any order;
+//!   should another key than `"action"` occur twice, the last one counts.
 //! * Arrays and maps nest 32 deep at most, the message itself counted; a message holds 65,536
 //!   values at most, counting each key, each value and each array or map itself.
 //!
-//! A payload that breaks one of these rules ends the connection. One that is good MessagePack, but
-//! no message (nil, a number, a map without `"action"`), is left out and reported, and the next
-//! frame is read as if nothing had been.
+//! A payload that is broken, that goes beyond one of these bounds, or that has something behind its
+//! value ends the connection. One that is good MessagePack, but no message (nil, a number, a map
+//! without `"action"`, or with two), is left out and reported, and the next frame is read as if
+//! nothing had been.
 //!
 //! | first byte | value | then come |
 //! | --- | --- | --- |
@@ -60,7 +63,7 @@
 //! | `e0` … `ff` | −32 … −1 | |
 //!
 //! `c1` is no MessagePack. Everything of more than one byte has its highest byte first. The
-//! extension of type −1 is a point in time.
+//! extension of type −1 is a point in time, as MessagePack has it.
 //!
 //! # The greeting
 //!
@@ -86,8 +89,12 @@
 //! ce 00 10 00 00              |     1048576: the longest payload that the server accepts
 //! ```
 //!
-//! A client that does not know the key `"hexapod"` passes over it. A server that is full says
-//! `"full": true` in it, as a fifth pair, and closes.
+//! A client that does not know the key `"hexapod"` passes over it. Where a game has not set its
+//! name and version, the two are empty texts. A server that is full says `"full": true` in it, as a
+//! fifth pair, and closes.
+//!
+//! A server need not say the key. Then there is no hello, no heartbeat and no goodbye, and all that
+//! a client of hexapod wants of it is `{"action": "connected"}` within ten seconds.
 //!
 //! # The hello
 //!
@@ -109,17 +116,23 @@
 //! ce 00 10 00 00              |   1048576: the longest payload that the client accepts
 //! ```
 //!
-//! All four fields have to be there; others are passed over. Where `wire`, `game` or `version`
-//! differ, each side says goodbye.
+//! All four fields have to be there, or the connection ends; others are passed over. `wire`, `game`
+//! and `version` have to be the server's. Where they differ, a client says its hello all the same
+//! and closes, and the server says goodbye; a client that fits every version repeats what the
+//! greeting says. After its hello a client may speak at once: it is not answered.
+//!
+//! Nobody sends the other a payload longer than its `max_frame`.
 //!
 //! A client that begins with anything else, or says nothing, is *plain*, and stays so: it is never
-//! asked for signs of life and hears nothing whose action begins with `$`. Between a client that
-//! has said hello and a server that has sent the key `"hexapod"`, all actions that begin with `$`
-//! are control messages. One that is not known is passed over: later versions may have more.
+//! asked for signs of life and hears nothing whose action begins with `$`, and what it says with
+//! such an action is the game's. Between a client that has said hello and a server that has sent
+//! the key `"hexapod"`, all actions that begin with `$` are control messages. One that is not known
+//! is passed over: later versions may have more.
 //!
 //! # Heartbeats
 //!
-//! Each side asks the other from time to time, every five seconds by default:
+//! Each side asks the other from time to time, at once after the hello and then every five seconds
+//! by default. The number is any unsigned integer:
 //!
 //! ```text
 //! 00 00 00 11                 | 17 bytes follow
@@ -130,7 +143,7 @@
 //! 01                          |   1
 //! ```
 //!
-//! The answer has the same number, and goes out at once:
+//! The answer has the same number, and should not wait, because the time that it takes is measured:
 //!
 //! ```text
 //! 00 00 00 11                 | 17 bytes follow
@@ -161,7 +174,7 @@
 //!
 //! | code | who says it | text |
 //! | --- | --- | --- |
-//! | `kicked` | a server | the game's words, up to 500 characters |
+//! | `kicked` | a server | the game's words, the first 500 characters of them |
 //! | `shutdown` | a server | empty |
 //! | `closed` | either, because its game wants to | empty |
 //! | `ended` | either, because of the other side's fault | which, in words for people |
@@ -172,6 +185,10 @@
 //! and throws away what still comes, and closes when the other side has closed too, or after five
 //! seconds. That is what makes a goodbye arrive: a system that closes a socket with unread data in
 //! it throws away what it has not delivered.
+//!
+//! Who hears a goodbye does the same without saying one: it writes what it had sent before, and
+//! closes. Where one end just closes, or shuts down its writing half, all that it has said is
+//! heard and answered, and then the other end closes: that too is a normal end, `Closed`.
 //!
 //! # A client in Python
 //!
@@ -236,3 +253,5 @@
 //!     elif not action.startswith("$"):
 //!         print(action, message, flush=True)
 //! ```
+//!
+//! Next: [for those who come from Python](super::_9_from_python).

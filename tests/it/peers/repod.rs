@@ -1,58 +1,15 @@
-//! The real Python peer: repod, with programs of our own on it (`tests/python/`).
-//!
-//! It needs a Python that can `import repod`. `HEXAPOD_REPOD_PYTHON` names one; else those on the
-//! path are asked. Without any, these tests say that they were skipped, and pass; but they fail if
-//! `HEXAPOD_REQUIRE_PYTHON` is set.
-
-use std::env;
-use std::path::Path;
-use std::process::{Command, Stdio};
+//! repod: its clients at our servers, ours at its.
 
 use hexapod::{Client, MapRef, Value, msg};
 
+use super::{REPOD, host_and_port, run};
 use crate::examples::{Program, chat_server, greeted, joined, reads, serving};
 use crate::harness::{frame, until};
 
-/// A Python that can import repod; `None` if there is none, and the test is to be skipped.
-fn python() -> Option<String> {
-    let imports_repod = |python: &String| {
-        let mut command = Command::new(python);
-        command.args(["-c", "import repod"]).stdin(Stdio::null());
-        let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        status.is_ok_and(|status| status.success())
-    };
-    if let Ok(named) = env::var("HEXAPOD_REPOD_PYTHON") {
-        assert!(imports_repod(&named), "HEXAPOD_REPOD_PYTHON: {named} cannot import repod");
-        return Some(named);
-    }
-    let usual = ["python3", "python3.13", "python3.12"].map(str::to_owned);
-    let found = usual.into_iter().find(imports_repod);
-    if found.is_none() {
-        assert!(
-            env::var_os("HEXAPOD_REQUIRE_PYTHON").is_none(),
-            "HEXAPOD_REQUIRE_PYTHON is set, and no Python on the path can import repod"
-        );
-        eprintln!(
-            "skipped: no Python on the path can import repod (`pip install repodnet`, and name \
-             the interpreter in HEXAPOD_REPOD_PYTHON)"
-        );
-    }
-    found
-}
-
-/// Runs one of our programs on repod.
-fn run(python: &str, script: &str, args: &[&str]) -> Program {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/python").join(script);
-    let mut command = Command::new(python);
-    command.arg("-X").arg("utf8").arg(script).args(args);
-    Program::start(command.env("PYTHONDONTWRITEBYTECODE", "1"))
-}
-
 /// A Python client that is connected.
 #[track_caller]
-fn client(python: &str, addr: &str) -> Program {
-    let (host, port) = addr.rsplit_once(':').expect("an address with a port");
-    let mut program = run(python, "repod_chat.py", &[host, port]);
+pub(super) fn client(python: &str, addr: &str) -> Program {
+    let mut program = run(python, "repod_client.py", &host_and_port(addr));
     program.says("connected");
     program
 }
@@ -76,7 +33,7 @@ fn system(text: &str) -> String {
 
 #[test]
 fn python_and_rust_chat() {
-    let Some(python) = python() else { return };
+    let Some(python) = REPOD.find() else { return };
     let (mut server, addr) = chat_server();
     let mut ann = joined(&addr, "ann");
     let mut pia = client(&python, &addr);
@@ -131,7 +88,7 @@ fn python_and_rust_chat() {
 
 #[test]
 fn the_relay_passes_on_what_python_says() {
-    let Some(python) = python() else { return };
+    let Some(python) = REPOD.find() else { return };
     let (mut relay, addr) = serving(Program::example("relay", ["serve", "127.0.0.1:0"]));
     let (mut one, mut two) = (client(&python, &addr), client(&python, &addr));
     for chat in [
@@ -161,7 +118,7 @@ fn the_relay_passes_on_what_python_says() {
 
 #[test]
 fn the_rust_chat_joins_a_python_server() {
-    let Some(python) = python() else { return };
+    let Some(python) = REPOD.find() else { return };
     let (mut server, addr) = serving(run(&python, "repod_server.py", &[]));
     let mut ann = Program::example("chat", ["join", &addr, "--nick", "ann"]);
     server.says("joined");
@@ -187,7 +144,7 @@ type Log = Vec<String>;
 
 #[test]
 fn a_client_plays_with_a_python_server() {
-    let Some(python) = python() else { return };
+    let Some(python) = REPOD.find() else { return };
     let (mut server, addr) = serving(run(&python, "repod_server.py", &[]));
     let (mut client, mut log) = (Client::<Log>::connect(&addr), Log::new());
     client.on_connect(|ctx| ctx.state.push("up".to_owned()));
@@ -240,7 +197,7 @@ fn a_client_plays_with_a_python_server() {
 
 #[test]
 fn a_client_leaves_a_python_server() {
-    let Some(python) = python() else { return };
+    let Some(python) = REPOD.find() else { return };
     let (mut server, addr) = serving(run(&python, "repod_server.py", &[]));
     let mut client = Client::<()>::connect(&addr);
     client.send(msg!("ping"));
@@ -253,4 +210,39 @@ fn a_client_leaves_a_python_server() {
     assert!(client.shutdown(&mut (), std::time::Duration::from_secs(10)));
     server.says("got {'action': 'last', 'words': 'and these'}");
     assert_eq!(server.next(), "left");
+}
+
+/// The client programs that repod itself ships, untouched. `HEXAPOD_REPOD_EXAMPLES` names their
+/// folder, `examples` in its source package; without it the test is skipped.
+#[test]
+fn repods_own_clients_play() {
+    let Some(python) = REPOD.find() else { return };
+    let Some(folder) = std::env::var_os("HEXAPOD_REPOD_EXAMPLES") else {
+        eprintln!("skipped: HEXAPOD_REPOD_EXAMPLES does not name repod's own examples");
+        return;
+    };
+    let own = |path: &str, addr: &str| {
+        let mut command = std::process::Command::new(&python);
+        let program = std::path::Path::new(&folder).join(path);
+        command.args(["-u", "-X", "utf8"]).arg(program).args(host_and_port(addr));
+        Program::start(&mut command)
+    };
+
+    let (_server, addr) = chat_server();
+    let mut ann = joined(&addr, "ann");
+    let mut pia = own("chat/client.py", &addr);
+    pia.line_with(|line| line.ends_with("Connected to server!"), "Connected to server!");
+    pia.types("pia");
+    pia.says("Players: ann, pia");
+    pia.types("grüße ✓");
+    pia.says("pia: grüße ✓");
+    ann.says("pia: grüße ✓");
+    ann.types("hello");
+    pia.says("ann: hello");
+
+    let (mut server, addr) = serving(Program::example("lag_time", ["serve", "127.0.0.1:0"]));
+    let mut player = own("lag_time/client.py", &addr);
+    player.says("Disconnected from server");
+    assert_eq!(player.ends(), Some(0));
+    server.line_with(|line| line.starts_with("#1 ") && line.contains("left"), "#1");
 }

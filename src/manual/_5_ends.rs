@@ -13,9 +13,9 @@
 //! | --- | --- | --- |
 //! | `Closed` | closed by the peer | Its player left, or its process ended: the usual end. |
 //! | `CutOff` | cut off in the middle of a frame, after 3 bytes of it | It was ended or killed while it was sending. What came before was handled. |
-//! | `LocalClose` | closed by this side | Your own `close`. |
+//! | `LocalClose` | closed by this side | Your own `close`: a client's, or `ctx.close()`. |
 //! | `Kicked` | kicked: bye | On a server, your own `kick`; on a client, the server's, with its words: show them. |
-//! | `Shutdown` | the server was shut down | On both sides. A client may `reconnect` after a while. |
+//! | `Shutdown` | the server was shut down | On both sides; a server's own `close` is the same. A client may `reconnect` after a while. |
 //! | `VersionMismatch` | versions differ: here is "dots 2", there is "dots 1" | A client of another game or version, seen by the server. The client is told in `on_connect_failed`. |
 //! | `EndedByPeer` | ended by the peer: silent for too long | It found fault with this side and says so: it was not heard from here, or did not understand what came. |
 //! | `SlowConsumer` | too slow a reader: 5000000 bytes were waiting to be sent, and 4194304 may | It reads more slowly than the game sends. Send less often, or only what has changed; look at `Peer::queued`, or use `try_send`. |
@@ -47,6 +47,58 @@
 //! | `VersionMismatch` | versions differ: here is "dots 2", 127.0.0.1:5071 has "dots 1" | One of the two has to be updated: the text says which. |
 //! | `Cancelled` | closed by this side before the connection was up | Your own `close`. |
 //!
+//! # Connecting again
+//!
+//! A client that has lost its server keeps its handlers, and
+//! [`reconnect`](crate::Client::reconnect) tries again where it was. It begins a new connection:
+//! the server has a new peer with new data, and what was sent and not delivered is gone. If players
+//! are to come back to where they were, let the first message say who they are, by a secret that
+//! the server has given them.
+//!
+//! ```
+//! use hexapod::{Client, MemoryNetwork, Server, msg};
+//! use std::time::{Duration, Instant};
+//!
+//! #[derive(Default)]
+//! struct Game { lost: bool, joined: u32 }
+//!
+//! # let network = MemoryNetwork::new();
+//! # let addr = "10.0.0.1:5071".parse()?;
+//! # let mut server = Server::<()>::bind_memory(&network, addr)?;
+//! let mut net = Client::<Game>::connect_memory(&network, addr);
+//! net.on_connect(|ctx| {
+//!     ctx.state.joined += 1;
+//!     ctx.send(msg!("join", secret: 4711));
+//! });
+//! net.on_connect_failed(|ctx, _| ctx.state.lost = true);
+//! net.on_disconnect(|ctx, _| ctx.state.lost = true);
+//!
+//! let (mut game, mut again) = (Game::default(), None);
+//! # let begun = Instant::now();
+//! # for frame in 0..60 {
+//! # let now = begun + Duration::from_millis(100 * frame);
+//! # if frame == 10 { server.close(); }
+//! # if frame == 12 { server = Server::bind_memory(&network, addr)?; }
+//! # server.pump_at(now, &mut ());
+//! // … and each frame:
+//! # net.pump_at(now, &mut game);
+//! # /*
+//! let now = Instant::now();
+//! net.pump(&mut game);
+//! # */
+//! if std::mem::take(&mut game.lost) {
+//!     again = Some(now + Duration::from_secs(2));
+//! }
+//! if again.is_some_and(|then| now >= then) {
+//!     again = None;
+//!     net.reconnect();
+//! }
+//! # }
+//! # assert!(net.is_connected());
+//! # assert_eq!(game.joined, 2);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What goes wrong without an end
 //!
 //! [`Fault`](crate::Fault), as `on_error` is given it: a cause, and peer and action where it is
@@ -60,10 +112,11 @@
 //! | `Undelivered` | could not deliver the last 5 bytes to #3 | The peer did not read its last words within `flush_timeout`; or there never was a connection. |
 //! | `Refused` | turned 10.0.0.9:4000 away: as many peers are here as may be (max_peers) | Raise the limit, if there are so many players. |
 //! | `Listener` | cannot accept connections now: Too many open files | Raise the number of descriptors (`ulimit -n`). It goes on trying. |
-//! | `More` | 7 more faults in this pump | No more than 256 of a pump are kept. |
+//! | `More` | 7 more faults in this pump | More than 256 came up before `on_error` could be told, in one handler or between two pumps. The others are counted only. |
 //!
 //! [`SendError`](crate::SendError) says why a message was not sent. `send` tells `on_error`,
-//! `try_send` returns it.
+//! `try_send` returns it. For `send`, a peer for which too much is waiting is no fault but an end:
+//! `SlowConsumer`.
 //!
 //! | value | as text |
 //! | --- | --- |
@@ -79,9 +132,10 @@
 //! | `NotExpressible` | rencode has no place for a timestamp |
 //! | `HoldsTerminator` | the message holds the bytes \0---\0, which end a frame of words |
 //!
-//! Without an `on_error`, the first fault of each kind and action goes to standard error, 64 lines
-//! at most; an action without a handler likewise. [`Config::quiet`](crate::Config::quiet) turns it
-//! off.
+//! Without an `on_error`, the first fault of each kind and action goes to standard error; an action
+//! without a handler, and an attempt to connect that has failed without an `on_connect_failed`,
+//! likewise. That is 64 lines at most, and one that says so.
+//! [`Config::quiet`](crate::Config::quiet) turns it off.
 //!
 //! # How long it takes to notice
 //!
@@ -91,8 +145,9 @@
 //! anything to say. Plain peers cannot answer heartbeats, so of them only the system finds out, or
 //! [`Config::plain_idle_timeout`](crate::Config::plain_idle_timeout).
 //!
-//! Whoever was suspended itself, for more than five seconds without a pump, gives the others their
-//! time anew; and what they have sent meanwhile is read before anybody is judged. A client that was
-//! suspended for longer than the server's patience finds the server's goodbye: `EndedByPeer`.
+//! Whoever was suspended itself, for more than half of `idle_timeout` without a pump, gives the
+//! others their time anew; and what they have sent meanwhile is read before anybody is judged. A
+//! client that was suspended for longer than the server's patience finds the server's goodbye:
+//! `EndedByPeer`.
 //!
-//! Next: [what is bounded, and by how much](super::_5_limits).
+//! Next: [what is bounded, and by how much](super::_6_limits).

@@ -1,6 +1,6 @@
 """A client on the real repod for the tests of hexapod: it does what it is told, line by line.
 
-    python repod_chat.py HOST PORT
+    python repod_client.py HOST PORT
 
 Standard input:
 

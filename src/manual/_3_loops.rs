@@ -1,5 +1,5 @@
-//! Loops: in macroquad, in bevy, on a thread, without a loop of your own; events as a queue; other
-//! threads.
+//! Loops: in macroquad, in bevy, on a thread, without a loop of your own; a host that plays; events
+//! as a queue; other threads.
 //!
 //! The network has no loop. It does all its work in [`pump`](crate::Client::pump), which never
 //! waits, and so fits into whatever loop there is.
@@ -86,9 +86,9 @@
 //! }
 //! ```
 //!
-//! Where the queue is full, reading stops, and peers that send more are held back by the system:
-//! nothing is dropped. The handlers that are registered run as well, each before its event is
-//! fetched.
+//! The queue holds a thousand events here. Where it is full, reading stops, and peers that send
+//! more are held back by the system: nothing is dropped. The handlers that are registered run as
+//! well, each before its event is fetched.
 //!
 //! # A server without a loop, and on a thread
 //!
@@ -117,13 +117,46 @@
 //! # }
 //! ```
 //!
-//! Servers and clients are `Send`. A game that hosts and plays at once may put its server on a
-//! thread, as here, or pump both from one loop: then a [`MemoryNetwork`](crate::MemoryNetwork)
-//! joins the own player, and [`listen`](crate::Server::listen) lets the others in.
+//! Servers and clients are `Send`. [`run`](crate::Server::run) ends with
+//! [`shutdown`](crate::Server::shutdown): nobody is let in any more, everybody is told, and what
+//! was sent is delivered within [`Config::flush_timeout`](crate::Config::flush_timeout). It tells
+//! whether all was. A tick that takes too long is not made up for by a burst of others.
 //!
-//! [`run`](crate::Server::run) ends with [`shutdown`](crate::Server::shutdown): nobody is let in
-//! any more, everybody is told, what was sent is delivered within
-//! [`Config::flush_timeout`](crate::Config::flush_timeout).
+//! # A host that plays
+//!
+//! A game that hosts and plays at once may put its server on a thread, as above, or pump both from
+//! one loop. Then a [`MemoryNetwork`](crate::MemoryNetwork) joins the own player, without a port,
+//! and [`listen`](crate::Server::listen) lets the others in. To the server all of them are alike.
+//!
+//! ```
+//! use hexapod::{Client, Config, Dialect, MemoryNetwork, Server, msg};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let mut server = Server::<u32>::with_config(Config::new());
+//! server.on("add", |ctx, _| {
+//!     *ctx.state += 1;
+//!     ctx.broadcast(msg!("count", n: *ctx.state));
+//! });
+//! let (home, door) = (MemoryNetwork::new(), ([127, 0, 0, 1], 1).into());
+//! server.listen_memory(&home, door, Dialect::REPOD)?; // for the host
+//! server.listen("127.0.0.1:0", Dialect::REPOD)?; // for everybody else
+//!
+//! let mut client = Client::<u32>::connect_memory(&home, door);
+//! client.on("count", |ctx, msg| {
+//!     *ctx.state = msg.get("n")?;
+//!     Ok(())
+//! });
+//! client.send(msg!("add"));
+//!
+//! let (mut world, mut game) = (0, 0);
+//! while game < 1 { // each frame
+//!     client.pump(&mut game);
+//!     server.pump(&mut world);
+//! }
+//! # assert_eq!((world, game), (1, 1));
+//! # Ok(())
+//! # }
+//! ```
 //!
 //! # Other threads
 //!
@@ -160,8 +193,11 @@
 //! # }
 //! ```
 //!
-//! A message waits until the next pump, so the time between two pumps is what the network adds to
-//! every player's lag. After a pause of more than five seconds (a debugger, a suspended laptop)
-//! nobody is punished for it: the first pump reads before it judges.
+//! [`next_timeout`](crate::Server::next_timeout) is how long until there is something to be done
+//! for the sake of time, a heartbeat say. What comes from outside it cannot know.
 //!
-//! Next: [what a pump does, in order](super::_3_pump).
+//! A message waits until the next pump, so the time between two pumps is what the network adds to
+//! every player's lag. After a pause (a debugger, a suspended laptop) nobody is punished for it:
+//! the first pump reads before it judges.
+//!
+//! Next: [what a pump does, in order](super::_4_pump).

@@ -154,6 +154,8 @@
 //!   of payloads too, where two plain integers, 2960685 and 0, already make it cut a message in the
 //!   middle. What its clients send in this way is read rightly here. What is sent to them is
 //!   written so that it does not happen; a text that holds all five bytes is refused, and reported.
+//! * An old client takes `connected`, `disconnected` and `error` for its own events, whoever says
+//!   them. A server that passes on what it does not know had better not pass on these.
 //! * A plain peer has no goodbye: why it was kicked it learns only if the game tells it before, in
 //!   its own words.
 //! * None of them encrypts, nor does hexapod.

@@ -1,6 +1,6 @@
 //! Limits: what each protects, and what it costs.
 //!
-//! All limits are in one [`Config`](crate::Config), all are finite, and none is anywhere else. A
+//! All limits are in one [`Config`](crate::Config), and all are finite by default. A
 //! server takes them as `Server::with_config(config)`, followed by
 //! [`listen`](crate::Server::listen); a client as `Client::with_config(config)`, followed by
 //! [`connect_to`](crate::Client::connect_to).
@@ -26,18 +26,24 @@
 //! | `flush_timeout` | 5 s | peers that do not read their last words | `Undelivered` |
 //!
 //! `game` and `version` are no limits: two ends of hexapod where they differ do not play together.
-//! `dialect` is what a client speaks. `quiet` turns reports on standard error off.
+//! `dialect` is what a client speaks. `quiet` turns reports on standard error off. Three values
+//! stand under others: a `max_depth` above 128 counts as 128, a `max_outbound` below one longest
+//! frame as that frame, and a `heartbeat` above a third of `idle_timeout` as that third.
 //!
 //! # What a peer can cost
 //!
-//! * Idle: some 512 bytes, and a descriptor. No buffer is held for it.
+//! * Idle: some 600 bytes beside your own data of it, and a descriptor; a plain peer less than 512.
+//!   No buffer is held for it.
 //! * While a message of its is on the way: what has *arrived* of it, never what its header claims;
 //!   so `max_frame_len` and 64 KiB at most.
 //! * While it does not read: what the game has sent it, `max_outbound` at most.
 //!
+//! Where bytes wait, room for them is taken by doubling: up to twice as much as they are.
+//!
 //! Decoding makes no copy: a handler's [`Message`](crate::Message) is a view of the bytes as they
-//! came, and its fields are looked up in an index that is reused. Only
-//! [`to_value`](crate::Message::to_value) builds a tree, of 32 bytes for each value.
+//! came, and its fields are looked up in an index that is reused. Only a [`Value`](crate::Value) is
+//! a tree, of 32 bytes for each value in it, and its texts and bytes. The queue of events owns what
+//! it keeps.
 //!
 //! # What may be sent
 //!
@@ -70,4 +76,4 @@
 //! # }
 //! ```
 //!
-//! Next: [how to test a game on it](super::_6_testing).
+//! Next: [how to test a game on it](super::_7_testing).
