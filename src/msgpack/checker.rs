@@ -18,7 +18,7 @@ use crate::limits::Limits;
 pub(crate) struct Checker<'a> {
     pub(crate) reader: Reader<'a>,
     limits: Limits,
-    /// How many more values the payload may hold.
+    /// How many values there are: those of a container count as soon as its head is read.
     elements: usize,
     /// The deepest nesting so far.
     depth: usize,
@@ -26,12 +26,12 @@ pub(crate) struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     pub(crate) fn new(bytes: &'a [u8], limits: Limits) -> Self {
-        Self { reader: Reader::new(bytes, 0), limits, elements: limits.elements, depth: 0 }
+        Self { reader: Reader::new(bytes, 0), limits, elements: 1, depth: 0 }
     }
 
     /// How many values were checked, and how deep they nest.
     pub(crate) fn measure(&self) -> (usize, usize) {
-        (self.limits.elements.saturating_sub(self.elements), self.depth)
+        (self.elements, self.depth)
     }
 
     /// Checks a head that stands inside `depth` containers; the values of a container come next.
@@ -39,10 +39,6 @@ impl<'a> Checker<'a> {
     #[inline(always)]
     pub(crate) fn head(&mut self, depth: usize) -> Result<Head<'a>, DecodeError> {
         let at = self.reader.at();
-        self.elements = self
-            .elements
-            .checked_sub(1)
-            .ok_or(DecodeError::TooManyElements { max: self.limits.elements })?;
         let head = self.reader.head()?;
         match head {
             Head::Str(text) if !is_utf8(text) => {
@@ -122,7 +118,8 @@ impl<'a> Checker<'a> {
         if values > self.reader.left() {
             return Err(DecodeError::Truncated { at });
         }
-        if values > self.elements {
+        self.elements = self.elements.saturating_add(values);
+        if self.elements > self.limits.elements {
             return Err(DecodeError::TooManyElements { max: self.limits.elements });
         }
         self.depth = self.depth.max(depth.saturating_add(1));
