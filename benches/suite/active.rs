@@ -11,7 +11,7 @@ pub(crate) fn run(entrants: &Entrants<'_>, options: &Options, report: &mut Repor
     let crowd = options.size(999, 7);
     let contenders: Vec<(&str, (&dyn Contender, usize))> = named(entrants)
         .into_iter()
-        .filter(|(_, contender)| contender.takes_a_crowd())
+        .filter(|(_, contender)| !contender.is_elsewhere())
         .flat_map(|(name, contender)| {
             let alone = (name == "hexapod").then_some(("hexapod, alone", (contender, 0)));
             alone.into_iter().chain([(name, (contender, crowd))])

@@ -11,7 +11,7 @@ use super::{Better, Contender, Entrants, Job, Options, Report, Table, named, rou
 
 pub(crate) fn run(entrants: &Entrants<'_>, options: &Options, report: &mut Report) {
     let contenders: Vec<_> =
-        named(entrants).into_iter().filter(|(_, contender)| contender.takes_a_crowd()).collect();
+        named(entrants).into_iter().filter(|(_, contender)| !contender.is_elsewhere()).collect();
     let crowds: [(usize, usize, &str, &[(&str, f64)]); 4] = [
         (100, 1, "broadcast to 100, burst of 1", &[("tokio", 1.2)]),
         (100, 16, "broadcast to 100, burst of 16", &[]),
@@ -46,11 +46,13 @@ fn deliveries(contender: &dyn Contender, options: &Options, peers: usize, burst:
         };
         (0..options.size(5, 1)).for_each(|_| round());
         let (begun, time) = (Instant::now(), options.millis(300));
-        let mut delivered = 0;
-        while begun.elapsed() < time || delivered == 0 {
+        // The quietest burst counts.
+        let mut shortest = f64::INFINITY;
+        while begun.elapsed() < time || shortest.is_infinite() {
+            let before = Instant::now();
             round();
-            delivered += peers * burst;
+            shortest = shortest.min(before.elapsed().as_secs_f64());
         }
-        delivered as f64 / begun.elapsed().as_secs_f64() / 1e3
+        (peers * burst) as f64 / shortest / 1e3
     })
 }

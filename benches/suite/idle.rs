@@ -10,7 +10,7 @@ use super::{Better, Entrants, Job, Options, Report, Table, heap, named, rounds};
 
 pub(crate) fn run(entrants: &Entrants<'_>, options: &Options, report: &mut Report) {
     let contenders: Vec<_> =
-        named(entrants).into_iter().filter(|(_, contender)| contender.takes_a_crowd()).collect();
+        named(entrants).into_iter().filter(|(_, contender)| !contender.is_elsewhere()).collect();
     let peers = options.size(1000, 8);
     let mut bytes: Vec<(&str, Vec<f64>)> =
         contenders.iter().map(|(name, _)| (*name, Vec::new())).collect();

@@ -28,23 +28,23 @@ pub(crate) fn read_spinning(stream: &mut TcpStream, len: usize, buffer: &mut [u8
     });
 }
 
-/// Sends one message there and back, as often as the time allows; the median in microseconds.
+/// Sends one message there and back, as often as the time allows; the median in microseconds, of
+/// the quietest window.
 pub(crate) fn echo(mut once: impl FnMut(), most: usize, time: Duration) -> f64 {
     let mut trips = Vec::with_capacity(most);
     let begun = Instant::now();
-    // A tenth more, to warm up.
-    for n in 0..most + most / 10 {
+    // The first ones warm up.
+    (0..most.min(WINDOW)).for_each(|_| once());
+    while trips.len() < most && (trips.is_empty() || begun.elapsed() < time) {
         let before = Instant::now();
         once();
-        if n >= most / 10 || trips.is_empty() && begun.elapsed() > time {
-            trips.push(before.elapsed().as_secs_f64() * 1e6);
-        }
-        if begun.elapsed() > time && !trips.is_empty() {
-            break;
-        }
+        trips.push(before.elapsed().as_secs_f64() * 1e6);
     }
-    super::report::median(&trips)
+    trips.chunks(WINDOW).map(super::report::median).fold(f64::INFINITY, f64::min)
 }
+
+/// How many trips make a window.
+const WINDOW: usize = 50;
 
 /// One message there and back on a raw connection.
 pub(crate) fn echo_once(stream: &mut TcpStream, frame: &[u8], reply_len: usize, buffer: &mut [u8]) {

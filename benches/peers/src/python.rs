@@ -120,8 +120,8 @@ impl Contender for Python {
         stream
     }
 
-    fn takes_a_crowd(&self) -> bool {
-        false
+    fn is_elsewhere(&self) -> bool {
+        true
     }
 
     fn serve(&self, job: Job, desk: &Desk) {
