@@ -19,7 +19,7 @@ const BARE: u16 = 170;
 
 /// Somebody in the crowd, and whom they have heard: each in its own words, once.
 enum Member {
-    Hexapod(Client<Vec<String>>, Vec<String>),
+    Hexapod(Box<Client<Vec<String>>>, Vec<String>),
     Bare(Stream, Dialect, Vec<u8>),
     Real(Program, Vec<String>),
 }
@@ -28,7 +28,7 @@ impl Member {
     fn hexapod(mut client: Client<Vec<String>>) -> Self {
         client.on("said", |ctx, msg| ctx.state.push(msg.to_string()));
         client.on_disconnect(|_, reason| panic!("{reason}"));
-        Self::Hexapod(client, Vec::new())
+        Self::Hexapod(Box::new(client), Vec::new())
     }
 
     fn says(&mut self, n: u16) {
