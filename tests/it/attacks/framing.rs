@@ -313,24 +313,26 @@ fn case_10_cut_at_every_offset() {
 }
 
 /// The smallest ring there is, with its head at every place and each length of frame around its
-/// end: two messages always wait, so that it is never empty. Smaller rings, with every number of
-/// bytes in them: `case_11_every_capacity_head_and_length_up_to_64` beside the ring.
+/// end: what is read never ends where a frame does, so that it is never empty. Smaller rings, with
+/// every number of bytes in them, stand beside the ring:
+/// `case_11_every_capacity_head_and_length_up_to_64`.
 #[test]
 fn case_11_frames_of_every_length_wrap_around_at_every_place() {
     const RING: usize = 256;
     let said = |n: usize, len: usize| ["a", "b", "c", "d", "e"][n % 5].repeat(len);
     for len in (0..42).step_by(size(3, 1)) {
-        let network = Network::Memory(MemoryNetwork::new());
-        let config = Config::new().messages_per_pump(1);
-        let mut scene = Scene::new(&network, config, Dialect::REPOD);
+        let mut scene = Scene::usual(Dialect::REPOD);
         let mut stream = scene.stream();
-        for n in 0..RING + 4 {
-            stream.say(&framed(Dialect::REPOD, &chat(Dialect::REPOD, &said(n, len))));
-            if let Some(oldest) = n.checked_sub(2) {
-                scene.server.pump_at(scene.now, &mut scene.world);
-                let message = scene.world.chat.pop().expect("one a pump");
-                assert_eq!(text(&message), said(oldest, len));
-            }
+        let frames = |n| framed(Dialect::REPOD, &chat(Dialect::REPOD, &said(n, len)));
+        let all: Vec<u8> = (0..RING + 2).flat_map(frames).collect();
+        let (each, ahead) = (frames(0).len(), 1 + len % 20);
+        stream.say(&all[..ahead]);
+        scene.server.pump_at(scene.now, &mut scene.world);
+        for n in 0..RING {
+            stream.say(&all[ahead + n * each..][..each]);
+            scene.server.pump_at(scene.now, &mut scene.world);
+            let message = scene.world.chat.pop().expect("one a pump");
+            assert_eq!(text(&message), said(n, len));
         }
         scene.sings();
     }

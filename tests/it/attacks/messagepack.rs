@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::thread;
 
 use hexapod::{
@@ -403,7 +404,8 @@ fn case_33_longer_forms_than_needed() {
 #[test]
 fn case_34_actions_of_all_sorts() {
     let huge = "x".repeat(60_000);
-    let wild = "a\x1b[2J\r\n\0\u{7f}\u{9b}\u{202e}\u{2066}\u{feff}b";
+    let turns = "\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}";
+    let wild = &format!("a\x1b[2J\r\n\0\u{7f}\u{9b}{turns}\u{2069}\u{feff}b")[..];
     let of = |action: &str| frame(msg!(action).to_bytes().expect("a text"));
     on_both(|scene| {
         for action in ["", &huge, wild, "chat ", "Chat", "chat\0", "ch\u{430}t", "$nothing", "$"] {
@@ -468,8 +470,14 @@ thread_local! {
 }
 
 /// A key that counts how often it is compared.
-#[derive(Debug, Hash)]
+#[derive(Debug)]
 struct Key(i64);
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl PartialEq for Key {
     fn eq(&self, other: &Self) -> bool {

@@ -131,10 +131,10 @@ impl Outcome {
 
     /// **K**: delivered, once.
     #[track_caller]
-    fn is_k(self) -> Value {
-        let Self::Kept(mut chat, strange, faults) = self else { panic!("{self:?}") };
+    fn is_k(&self) -> Value {
+        let Self::Kept(chat, strange, faults) = self else { panic!("{self:?}") };
         assert_eq!((chat.len(), strange.len(), faults.len()), (1, 0, 0), "{chat:?} {faults:?}");
-        chat.remove(0)
+        chat[0].clone()
     }
 }
 
