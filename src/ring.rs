@@ -58,16 +58,28 @@ impl Ring {
 
     /// Appends bytes; grows if there is no room. The pool may have storage to grow into.
     pub(crate) fn push(&mut self, bytes: &[u8], pool: &mut Pool) {
-        self.make_room(bytes.len(), pool);
-        if bytes.is_empty() {
-            return;
+        self.push_all([bytes], pool);
+    }
+
+    /// Appends pieces one after the other, with one look at the room.
+    #[inline]
+    pub(crate) fn push_all<const N: usize>(&mut self, pieces: [&[u8]; N], pool: &mut Pool) {
+        self.make_room(pieces.iter().map(|piece| piece.len()).sum(), pool);
+        for bytes in pieces {
+            if bytes.is_empty() {
+                continue;
+            }
+            let capacity = self.storage.len();
+            let tail = (self.head + self.len) & (capacity - 1);
+            if let Some(room) = self.storage[tail..].get_mut(..bytes.len()) {
+                room.copy_from_slice(bytes);
+            } else {
+                let (now, later) = bytes.split_at(capacity - tail);
+                self.storage[tail..].copy_from_slice(now);
+                self.storage[..later.len()].copy_from_slice(later);
+            }
+            self.len += bytes.len();
         }
-        let capacity = self.storage.len();
-        let tail = (self.head + self.len) & (capacity - 1);
-        let (now, later) = bytes.split_at(bytes.len().min(capacity - tail));
-        self.storage[tail..tail + now.len()].copy_from_slice(now);
-        self.storage[..later.len()].copy_from_slice(later);
-        self.len += bytes.len();
     }
 
     /// Forgets the oldest `count` bytes.
@@ -89,11 +101,15 @@ impl Ring {
         self.len = 0;
     }
 
+    #[inline]
     fn make_room(&mut self, more: usize, pool: &mut Pool) {
         let needed = self.len + more;
-        if needed <= self.storage.len() {
-            return;
+        if needed > self.storage.len() {
+            self.grow(needed, pool);
         }
+    }
+
+    fn grow(&mut self, needed: usize, pool: &mut Pool) {
         let mut storage = pool.take(needed);
         let (first, second) = self.slices();
         storage[..first.len()].copy_from_slice(first);

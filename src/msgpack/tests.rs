@@ -22,7 +22,7 @@ fn heads_of_every_format() {
         (&[0xcc, 0xff], Head::Int(255)),
         (&[0xcd, 0x01, 0x00], Head::Int(256)),
         (&[0xce, 0, 0, 0, 1], Head::Int(1)),
-        (&[0xcf, 255, 255, 255, 255, 255, 255, 255, 255], Head::Int(u64::MAX.into())),
+        (&[0xcf, 255, 255, 255, 255, 255, 255, 255, 255], Head::Large(u64::MAX)),
         (&[0xd0, 0x80], Head::Int(-128)),
         (&[0xd1, 0x80, 0], Head::Int(i16::MIN.into())),
         (&[0xd2, 0x80, 0, 0, 0], Head::Int(i32::MIN.into())),

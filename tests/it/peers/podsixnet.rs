@@ -326,6 +326,8 @@ fn a_podsixnet_that_vanishes_leaves_once() {
     for _ in 0..100 {
         server.pump(&mut log);
     }
+    // Whether the last noise met them still, or a closed door, is chance.
+    log.retain(|line| line.starts_with('#'));
     log.sort();
     for (n, events) in (1..).zip(log.chunks(2)) {
         assert!(events[0].starts_with(&format!("#{n} down: ")), "{log:?}");
