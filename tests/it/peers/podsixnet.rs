@@ -379,7 +379,7 @@ impl Random {
             }
             2 => Chance::Int(self.of(&[0, 0, 45, -46, 0x2d2d, 0x2d_2d2d, -0x2d_2d2e])),
             3 => Chance::Float(f32::from_be_bytes(self.bytes())),
-            4 => self.of(&[Chance::NONE, Chance::TRUE, Chance::FALSE]).clone(),
+            4 => Chance::Bool(self.of(&[None, Some(true), Some(false)])),
             5 => Chance::List((0..len).map(|_| self.value(depth - 1)).collect()),
             6 => Chance::Tuple((0..len).map(|_| self.value(depth - 1)).collect()),
             _ => {
@@ -391,7 +391,6 @@ impl Random {
 }
 
 /// A value that is chance.
-#[derive(Clone)]
 enum Chance {
     Text(String),
     Int(i64),
@@ -400,12 +399,6 @@ enum Chance {
     List(Vec<Self>),
     Tuple(Vec<Self>),
     Dict(Vec<(i64, Self)>),
-}
-
-impl Chance {
-    const NONE: &Self = &Self::Bool(None);
-    const TRUE: &Self = &Self::Bool(Some(true));
-    const FALSE: &Self = &Self::Bool(Some(false));
 }
 
 impl IntoValue for Chance {
