@@ -179,8 +179,9 @@ mod tests {
         assert!(picture(&ring).starts_with("efghijklmnopqrst!..."));
     }
 
-    /// Case 11 of `tests/ATTACKS.md`, against the simplest model there is: every start and end of it,
-    /// every number of bytes that goes, and every number that comes, within the capacity and beyond.
+    /// Case 11 of `tests/ATTACKS.md`, against the simplest model there is: every start and end of
+    /// it, every number of bytes that goes, and every number that comes, within the capacity and
+    /// beyond.
     #[test]
     fn case_11_every_capacity_head_and_length_up_to_64() {
         let content: Vec<u8> = (0..65).collect();
