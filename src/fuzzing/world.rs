@@ -504,7 +504,7 @@ impl World {
             DisconnectReason::SlowConsumer { queued, max } => {
                 let most = self.config.outbound() + OWN_ROOM;
                 let full = line.tap.as_ref().is_none_or(|tap| tap.lock().is_stuck);
-                full && *queued <= *max && *max <= most
+                full && *queued <= most && *max <= most
             }
             DisconnectReason::Io(kind) => match &line.tap {
                 Some(tap) => fits && tap.lock().errors.contains(kind),

@@ -230,6 +230,7 @@ impl Game {
             game.pump_canary();
         }
         assert!(game.canary.client.is_connected(), "the canary is not let in");
+        game.waits = 0;
         game
     }
 
