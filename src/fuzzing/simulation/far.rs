@@ -23,6 +23,7 @@ pub(super) struct Call {
     pub(super) tap: Option<Tap>,
     pub(super) book: Book,
     pub(super) heard: Vec<Vec<u8>>,
+    pub(super) echoes: u64,
     /// How much of that was compared.
     pub(super) compared: usize,
     pub(super) is_up: bool,
@@ -107,6 +108,7 @@ impl Friend {
                 let call = ctx.state.call(peer);
                 assert!(call.is_up && call.reason.is_none(), "a message outside of its time");
                 call.heard.push(heard(msg));
+                call.echoes += u64::from(msg.action() == "echo");
                 if ctx.state.is_honest {
                     return Ok(());
                 }

@@ -52,7 +52,8 @@ struct Times {
     max_frame: Option<usize>,
     is_fresh: bool,
     is_known: bool,
-    has_spoken: bool,
+    /// How many messages were received, those for the session too.
+    received: usize,
     has_ended: bool,
     /// Since when its end is under way.
     leaving: Option<Instant>,
@@ -83,6 +84,10 @@ impl Watch {
 
     pub(super) fn is_unsteady(&self) -> bool {
         self.is_unsteady
+    }
+
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.is_cut_short
     }
 
     /// A pump begins.
@@ -148,7 +153,8 @@ impl Watch {
                 What::Received(message) => {
                     message.hash(&mut hasher);
                     world.lines[at].heard_at = Some(world.now);
-                    let is_first = !std::mem::replace(&mut times.has_spoken, true);
+                    let is_first = times.received == 0;
+                    times.received += 1;
                     if action(&message) == "$hello" && is_first {
                         let max = MapRef::of(&message).get("max_frame");
                         times.max_frame = max.and_then(|max| usize::try_from(max.as_i64()?).ok());
@@ -301,8 +307,11 @@ impl Watch {
             let silence = line.silence(now, world.resumed);
             let late = silence > line.patience(&config) + JUDGING;
             assert!(!late || !steady, "line {at} is silent for {silence:?}, and still here");
+            // The model passes over words for the session as soon as they are read.
+            let waits = times.received < line.untold + line.heard;
             times.unfinished = match (next, times.unfinished.take()) {
                 (Next::Unfinished(0), _) => None,
+                _ if waits => None,
                 // Its time may be counted from the second pump on: the first may have gone on
                 // with a round that had passed by.
                 (Next::Unfinished(_), Some((start, since, pumps))) if start == line.at => {
@@ -312,7 +321,8 @@ impl Watch {
                 _ => None,
             };
             if let Some((_, since, pumps)) = times.unfinished {
-                let since = world.resumed_frames.map_or(since, |then| then.max(since));
+                // Where handlers panic before anybody is read, that is a pause as well.
+                let since = since.max(self.steady_since).max(world.resumed_frames.unwrap_or(since));
                 let age = now.saturating_duration_since(since);
                 let late = age > config.frame_timeout && pumps > 1 && steady && !tap.ended;
                 assert!(!late, "a frame of line {at} is {age:?} old");
