@@ -12,11 +12,12 @@ use super::{Better, Contender, Entrants, Job, Options, Report, Table, named, rou
 pub(crate) fn run(entrants: &Entrants<'_>, options: &Options, report: &mut Report) {
     let contenders: Vec<_> =
         named(entrants).into_iter().filter(|(_, contender)| !contender.is_elsewhere()).collect();
-    let crowds: [(usize, usize, &str, &[(&str, f64)]); 4] = [
-        (100, 1, "broadcast to 100, burst of 1", &[("tokio", 1.2)]),
+    let (tokio, mio) = ([("tokio", 1.2)], [("mio", 1.0)]);
+    let crowds = [
+        (100, 1, "broadcast to 100, burst of 1", &tokio[..]),
         (100, 16, "broadcast to 100, burst of 16", &[]),
-        (1000, 1, "broadcast to 1,000, burst of 1", &[("mio", 1.0)]),
-        (1000, 16, "broadcast to 1,000, burst of 16", &[("mio", 1.0)]),
+        (1000, 1, "broadcast to 1,000, burst of 1", &mio[..]),
+        (1000, 16, "broadcast to 1,000, burst of 16", &mio[..]),
     ];
     for (peers, burst, title, goals) in crowds {
         let peers = options.size(peers, 8);

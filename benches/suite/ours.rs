@@ -121,7 +121,10 @@ impl Contender for Hexapod {
             for n in 1..=count {
                 client.send(message());
                 waiting += len;
-                while n % BATCH == 0 || n == count {
+                if n % BATCH != 0 && n != count {
+                    continue;
+                }
+                loop {
                     let written = client.pump(&mut 0).bytes_written;
                     waiting = waiting.saturating_sub(written);
                     if waiting < BEHIND {
