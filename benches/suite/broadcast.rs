@@ -9,10 +9,13 @@ use super::desk::with_server;
 use super::raw::read_spinning;
 use super::{Better, Contender, Entrants, Job, Options, Report, Table, named, rounds};
 
+/// So many peers and so many messages at once; the table's title and goals.
+type Crowd = (usize, usize, &'static str, &'static [(&'static str, f64)]);
+
 pub(crate) fn run(entrants: &Entrants<'_>, options: &Options, report: &mut Report) {
     let contenders: Vec<_> =
         named(entrants).into_iter().filter(|(_, contender)| !contender.is_elsewhere()).collect();
-    let crowds: [(usize, usize, &str, &[(&str, f64)]); 4] = [
+    let crowds: [Crowd; 4] = [
         (100, 1, "broadcast to 100, burst of 1", &[("tokio", 1.2)]),
         (100, 16, "broadcast to 100, burst of 16", &[]),
         (1000, 1, "broadcast to 1,000, burst of 1", &[("mio", 1.0)]),

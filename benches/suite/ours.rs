@@ -121,12 +121,11 @@ impl Contender for Hexapod {
             for n in 1..=count {
                 client.send(message());
                 waiting += len;
-                while n % BATCH == 0 || n == count {
-                    let written = client.pump(&mut 0).bytes_written;
-                    waiting = waiting.saturating_sub(written);
-                    if waiting < BEHIND {
-                        break;
-                    }
+                if n % BATCH == 0 || n == count {
+                    waiting -= client.pump(&mut 0).bytes_written.min(waiting);
+                }
+                while waiting > BEHIND {
+                    waiting -= client.pump(&mut 0).bytes_written.min(waiting);
                 }
             }
         }))

@@ -132,7 +132,7 @@ impl Report {
                 spread.median,
                 list(figures),
                 list(ratios.as_deref().unwrap_or_default()),
-                goal.map_or("null".to_owned(), |goal| goal.to_string()),
+                goal.map_or_else(|| "null".to_owned(), |goal| goal.to_string()),
             ));
         }
         let better = if better == Better::Less { "less" } else { "more" };

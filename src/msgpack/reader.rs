@@ -80,7 +80,7 @@ impl<'a> Reader<'a> {
             Marker::I8 => Head::Int(i8::from_be_bytes(self.array()?).into()),
             Marker::I16 => Head::Int(i16::from_be_bytes(self.array()?).into()),
             Marker::I32 => Head::Int(i32::from_be_bytes(self.array()?).into()),
-            Marker::I64 => Head::Int(i64::from_be_bytes(self.array()?).into()),
+            Marker::I64 => Head::Int(i64::from_be_bytes(self.array()?)),
             Marker::Str8 => Head::Str(self.take_8()?),
             Marker::Str16 => Head::Str(self.take_16()?),
             Marker::Str32 => Head::Str(self.take_32()?),

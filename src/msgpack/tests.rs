@@ -26,7 +26,7 @@ fn heads_of_every_format() {
         (&[0xd0, 0x80], Head::Int(-128)),
         (&[0xd1, 0x80, 0], Head::Int(i16::MIN.into())),
         (&[0xd2, 0x80, 0, 0, 0], Head::Int(i32::MIN.into())),
-        (&[0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0], Head::Int(i64::MIN.into())),
+        (&[0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0], Head::Int(i64::MIN)),
         (&[0xca, 0x3f, 0xc0, 0, 0], Head::F32(1.5)),
         (&[0xcb, 0x3f, 0xf8, 0, 0, 0, 0, 0, 0], Head::F64(1.5)),
         (&[0xa1, b'x'], Head::Str(b"x")),
