@@ -195,31 +195,46 @@ mod tests {
         assert!(picture(&ring).starts_with("efghijklmnopqrst!..."));
     }
 
+    /// Case 11 of `tests/ATTACKS.md`, against the simplest model there is: every start and end of
+    /// it, every number of bytes that goes, and every number that comes, within the capacity and
+    /// beyond.
     #[test]
-    fn every_capacity_head_and_length_up_to_64() {
-        let content: Vec<u8> = (0..64).collect();
+    fn case_11_every_capacity_head_and_length_up_to_64() {
+        let content: Vec<u8> = (0..65).collect();
+        let same = |ring: &Ring, expected: &[u8]| {
+            let (first, second) = ring.slices();
+            assert!(first.iter().chain(second).eq(expected) && ring.len() == expected.len());
+        };
+        let (mut states, mut none) = (0, Pool::new(0));
         for capacity in [1, 2, 4, 8, 16, 32, 64] {
             for head in 0..capacity {
                 for len in 0..=capacity {
+                    states += 1;
                     let bytes = &content[..len];
                     let whole = ring(capacity, head, bytes);
-                    let (first, second) = whole.slices();
-                    assert_eq!([first, second].concat(), bytes);
+                    same(&whole, bytes);
                     for start in 0..=len {
-                        let (first, second) = whole.range(start, len - start);
-                        assert_eq!([first, second].concat(), &bytes[start..]);
+                        for (at, count) in
+                            [(0, start), (start, len - start), (start / 2, start / 2)]
+                        {
+                            let (first, second) = whole.range(at, count);
+                            assert!(first.iter().chain(second).eq(&bytes[at..at + count]));
+                        }
                         let mut rest = ring(capacity, head, bytes);
                         rest.consume(start);
-                        let (first, second) = rest.slices();
-                        assert_eq!([first, second].concat(), &bytes[start..]);
-                        // One byte more, within the capacity or with growth.
-                        rest.push(b"+", &mut Pool::new(0));
-                        let (first, second) = rest.slices();
-                        assert_eq!([first, second].concat(), [&bytes[start..], b"+"].concat());
+                        same(&rest, &bytes[start..]);
+                        rest.push(b"+", &mut none);
+                        same(&rest, &[&bytes[start..], b"+"].concat());
+                    }
+                    for more in 0..=capacity - len + 1 {
+                        let mut grown = ring(capacity, head, bytes);
+                        grown.push(&content[..more], &mut none);
+                        same(&grown, &[bytes, &content[..more]].concat());
                     }
                 }
             }
         }
+        assert_eq!(states, (0..7).map(|log| (1 << log) * ((1 << log) + 1)).sum::<usize>());
     }
 
     #[test]

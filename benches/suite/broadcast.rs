@@ -9,17 +9,15 @@ use super::desk::with_server;
 use super::raw::read_spinning;
 use super::{Better, Contender, Entrants, Job, Options, Report, Table, named, rounds};
 
-/// So many peers and so many messages at once; the table's title and goals.
-type Crowd = (usize, usize, &'static str, &'static [(&'static str, f64)]);
-
 pub(crate) fn run(entrants: &Entrants<'_>, options: &Options, report: &mut Report) {
     let contenders: Vec<_> =
         named(entrants).into_iter().filter(|(_, contender)| !contender.is_elsewhere()).collect();
-    let crowds: [Crowd; 4] = [
-        (100, 1, "broadcast to 100, burst of 1", &[("tokio", 1.2)]),
+    let (tokio, mio) = ([("tokio", 1.2)], [("mio", 1.0)]);
+    let crowds = [
+        (100, 1, "broadcast to 100, burst of 1", &tokio[..]),
         (100, 16, "broadcast to 100, burst of 16", &[]),
-        (1000, 1, "broadcast to 1,000, burst of 1", &[("mio", 1.0)]),
-        (1000, 16, "broadcast to 1,000, burst of 16", &[("mio", 1.0)]),
+        (1000, 1, "broadcast to 1,000, burst of 1", &mio[..]),
+        (1000, 16, "broadcast to 1,000, burst of 16", &mio[..]),
     ];
     for (peers, burst, title, goals) in crowds {
         let peers = options.size(peers, 8);

@@ -128,21 +128,3 @@ fn timestamps_take_the_smallest_of_three_forms() {
     let bad = Timestamp { seconds: 0, nanoseconds: NANOSECONDS };
     assert_eq!(write_timestamp(&mut Vec::new(), bad), Err(NotExpressible));
 }
-
-#[test]
-fn every_three_byte_payload_is_answered_without_a_panic() {
-    let (mut good, mut bad) = (0_u32, 0_u32);
-    // All 2^24 take too long without optimisation; every marker first, then a coarse grid.
-    for first in 0..=255 {
-        for second in (0..=255).step_by(5) {
-            for third in (0..=255).step_by(5) {
-                match check(&[first, second, third]) {
-                    Ok(_) => good += 1,
-                    Err(_) => bad += 1,
-                }
-            }
-        }
-    }
-    assert_eq!(good + bad, 256 * 52 * 52);
-    assert!(good > 0 && bad > 0);
-}

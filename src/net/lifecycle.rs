@@ -302,7 +302,7 @@ impl<P: Default> Net<P> {
 
     /// How long until something is due, counted from the last pump.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        if !self.events.is_empty() || !self.faults.is_empty() {
+        if self.is_cut_short || !self.events.is_empty() || !self.faults.is_empty() {
             return Some(Duration::ZERO);
         }
         let silence = self.peers.iter().filter_map(|(_, entry)| {

@@ -73,6 +73,8 @@ pub(crate) struct Net<P> {
     /// When the round that is going on began, in which every peer is listened to once. A full queue
     /// of events, or a panic, makes it take more than one pump.
     round: Option<Instant>,
+    /// Whether the last pump did not come to its end, because a handler has panicked.
+    is_cut_short: bool,
     tracer: Option<Tracer>,
     /// A payload in a dialect's own codec.
     encoded: Vec<u8>,
@@ -147,6 +149,7 @@ impl<P: Default> Net<P> {
             pumped: None,
             resumed: None,
             round: None,
+            is_cut_short: false,
             tracer: None,
             encoded: Vec::new(),
         }
@@ -217,6 +220,12 @@ impl<P: Default> Net<P> {
         if last.is_some_and(|last| now.saturating_duration_since(last) > self.config.pause()) {
             self.resumed = Some(now);
         }
+        // What was said in a pump that was cut short is not to wait for one that is not: whoever
+        // makes a handler panic time after time would keep everybody else from hearing anything.
+        if std::mem::replace(&mut self.is_cut_short, true) {
+            self.beat();
+            self.flush();
+        }
     }
 
     /// Reads on, to the next payload or lifecycle event.
@@ -266,6 +275,7 @@ impl<P: Default> Net<P> {
 
     /// Ends a pump: writes what was sent, counts, forgets transports that are done.
     pub(crate) fn end(&mut self, inbox: &mut Inbox) -> Activity {
+        self.is_cut_short = false;
         self.flush();
         for (at, link) in self.links.iter_mut().enumerate() {
             let Some(transport) = &mut link.transport else { continue };

@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod actor;
 mod alloc;
+mod attacks;
 mod bencode;
 mod bounds;
 #[cfg(target_os = "linux")]

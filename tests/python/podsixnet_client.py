@@ -8,6 +8,7 @@ Standard input:
     say TEXT        says something, in the words of PodSixNet's chat
     send LITERAL    sends any message, written as a Python literal
     long N          sends a text of N characters, and tells whether it comes back
+    echo            from now on says back whatever it hears, and tells nothing of it
     leave           closes the connection and ends; so does the end of the input
     die             ends at once, and closes nothing
 
@@ -16,6 +17,7 @@ Standard output:
     connected       the server has greeted
     got MESSAGE     a message as Python shows it, in ASCII: types and order can be told
     long N          a text of N characters has come back, each as it should be
+    echoes          the order to echo has been taken
     error TEXT      there is no connection
     disconnected    the connection is over
 """
@@ -43,6 +45,7 @@ class Client(ConnectionListener):
     """Prints what happens. All messages come to `Network`, after a method of their own."""
 
     greeted = False
+    echoes = False
     over = False
 
     def Network_connected(self, data):
@@ -61,6 +64,9 @@ class Client(ConnectionListener):
     def Network(self, data):
         if data["action"] in EVENTS:
             return
+        if self.echoes:
+            connection.Send(data)
+            return
         if data["action"] == "long":
             text = data["text"]
             tell("long", len(text) if text == "x" * len(text) else "broken")
@@ -77,6 +83,9 @@ class Client(ConnectionListener):
             connection.Send(ast.literal_eval(rest))
         elif order == "long":
             connection.Send({"action": "long", "text": "x" * int(rest)})
+        elif order == "echo":
+            self.echoes = True
+            tell("echoes")
         elif order == "leave":
             # It would tell so in its queue, which the next Pump clears.
             connection.Close()

@@ -7,6 +7,7 @@ Standard input:
     nick NAME       asks for a nickname, in the words of repod's chat
     say TEXT        says something, in the words of repod's chat
     send LITERAL    sends any message, written as a Python literal
+    long N          sends a text of N characters, and tells whether it comes back
     leave           closes the connection and ends; so does the end of the input
     die             ends at once, and closes nothing
 
@@ -14,6 +15,7 @@ Standard output:
 
     connected       the server has greeted
     got MESSAGE     a message as Python shows it, in ASCII: types and order can be told
+    long N          a text of N characters has come back, each as it should be
     error TEXT      there is no connection
     disconnected    the connection is over
 """
@@ -64,6 +66,10 @@ class ChatClient(ConnectionListener):
     def Network_message(self, data: dict) -> None:
         tell("got", ascii(data))
 
+    def Network_long(self, data: dict) -> None:
+        text = data["text"]
+        tell("long", str(len(text)) if text == "x" * len(text) else "broken")
+
     def network_received(self, data: dict) -> None:
         tell("got", ascii(data))
 
@@ -76,6 +82,8 @@ class ChatClient(ConnectionListener):
                 self.send({"action": "message", "text": rest})
             case "send":
                 self.send(ast.literal_eval(rest))
+            case "long":
+                self.send({"action": "long", "text": "x" * int(rest)})
             case "leave":
                 self.connection.close()
             case "die":

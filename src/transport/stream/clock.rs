@@ -17,17 +17,22 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    /// Takes note of a pump, be it one that goes on with a round that was cut short.
+    pub(super) fn notice(&mut self, now: Instant) {
+        let last = self.last.replace(now);
+        if last.is_some_and(|last| now.saturating_duration_since(last) > PAUSE) {
+            self.resumed = Some(now);
+        }
+    }
+
+    /// Begins a round.
     pub(super) fn tick(&mut self, now: Instant) {
-        let since = |then: Option<Instant>| match then {
+        let since_full = match self.full {
             // A clock that stands still is somebody's own: nothing is rationed by it.
             Some(then) if now > then => now.saturating_duration_since(then),
             _ => Duration::MAX,
         };
-        if self.last.is_some() && since(self.last) != Duration::MAX && since(self.last) > PAUSE {
-            self.resumed = Some(now);
-        }
-        self.last = Some(now);
-        self.is_full = since(self.full) >= QUIET_PERIOD;
+        self.is_full = since_full >= QUIET_PERIOD;
         if self.is_full {
             self.full = Some(now);
         }

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::mem;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Arrival, Bytes, Close, Conn, Full, Incoming, Pipe, Source, Transport, Whose};
 use crate::config::Config;
@@ -304,6 +304,7 @@ impl<S: Source> Streams<S> {
 
 impl<S: Source> Transport for Streams<S> {
     fn poll(&mut self, now: Instant, inbox: &mut Inbox) -> Option<Incoming> {
+        self.clock.notice(now);
         if let Some(event) = self.events.pop_front() {
             return Some(event);
         }
@@ -422,7 +423,8 @@ impl<S: Source> Transport for Streams<S> {
             State::Closing { deadline, .. } => deadline.or(self.clock.last),
             _ => {
                 let since = link.frame_since?.max(self.clock.resumed.unwrap_or(link.frame_since?));
-                Some(after(since, self.config.frame_timeout))
+                // Exactly as long as allowed is not too long.
+                Some(after(since, self.config.frame_timeout) + Duration::from_nanos(1))
             }
         });
         due.min()

@@ -18,7 +18,19 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use hexapod::Dialect;
+
 use crate::examples::Program;
+
+/// The dialects that this build has.
+fn dialects() -> Vec<Dialect> {
+    vec![
+        Dialect::REPOD,
+        Dialect::PODSIXNET,
+        #[cfg(feature = "json")]
+        Dialect::JSON,
+    ]
+}
 
 /// What runs a peer's programs.
 struct Interpreter {

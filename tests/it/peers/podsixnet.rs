@@ -1,6 +1,6 @@
 //! PodSixNet: its clients at our servers, ours at its.
 
-use hexapod::{Client, Config, Dialect, MapRef, Outgoing, Server, Tuple, msg};
+use hexapod::{Client, Config, Dialect, Encoder, IntoValue, MapRef, Outgoing, Server, Tuple, msg};
 
 use super::{PODSIXNET, host_and_port, run};
 use crate::examples::{Program, joined, serving, serving_all};
@@ -220,6 +220,16 @@ fn a_client_plays_with_a_podsixnet_server() {
     server.types("all {'action': 'disconnected'}");
     assert_eq!(wait_for(&mut client, 4), r#"{"action": "disconnected"}"#);
 
+    // Just below the limit of a frame, there and back.
+    let len = (1 << 20) - 64;
+    client.on("long", |ctx, msg| {
+        ctx.state.push(format!("long {}", msg.get::<&str>("text")?.len()));
+        Ok(())
+    });
+    client.send(msg!("long", text: "x".repeat(len)));
+    assert_eq!(wait_for(&mut client, 5), format!("long {len}"));
+    server.says(&format!("long {len}"));
+
     // What is said just before the end is heard; and the end of the server is an end with a reason.
     let mut second = Client::<Log>::with_config(Config::new().dialect(Dialect::PODSIXNET));
     second.connect_to(&addr);
@@ -233,39 +243,212 @@ fn a_client_plays_with_a_podsixnet_server() {
     server.says("got {'action': 'last', 'words': 'and these'}");
     assert_eq!(server.next(), "left");
     server.types("quit");
-    assert_eq!(wait_for(&mut client, 5), "down: closed by the peer");
+    assert_eq!(wait_for(&mut client, 6), "down: closed by the peer");
     assert_eq!(server.ends(), Some(0));
 }
 
-#[test]
-fn lag_time_and_whiteboard_of_podsixnet() {
-    let Some(python) = PODSIXNET.find() else { return };
-    // It says the same back, eleven times, and leaves.
-    let mut served = serving_all("lag_time");
-    let mut player = client(&python, &served.podsixnet);
-    for count in 0..=10 {
-        assert_eq!(player.next(), format!("got {{'action': 'ping', 'count': {count}}}"));
-        player.types(&format!("send {{'action': 'ping', 'count': {count}}}"));
-    }
-    player.types("leave");
-    served.program.line_with(|line| line.starts_with("#1 ") && line.contains("left"), "#1");
+/// A player's own program for a game of old.
+fn player(python: &str, game: &str, addr: &str) -> Program {
+    let [host, port] = host_and_port(addr);
+    run(python, "podsixnet_games.py", &[game, host, port])
+}
 
-    // Points are tuples, lines are lists, and what was drawn comes back with an id.
+#[test]
+fn lag_time_of_podsixnet() {
+    let Some(python) = PODSIXNET.find() else { return };
+    // It says the same back from within its handler, eleven times, and leaves.
+    let mut served = serving_all("lag_time");
+    let mut player = player(&python, "lag", &served.podsixnet);
+    for count in 0..=10 {
+        assert_eq!(player.next(), format!("ping {count}"));
+    }
+    assert_eq!(player.ends(), Some(0));
+    let line = served.program.line_with(|line| line.contains("left"), "left");
+    assert!(line.starts_with("#1 ") && line.contains(" 11   "), "{line}");
+}
+
+#[test]
+fn whiteboard_of_podsixnet() {
+    let Some(python) = PODSIXNET.find() else { return };
     let served = serving_all("whiteboard");
-    let mut ann = client(&python, &served.podsixnet);
-    ann.says("got {'action': 'initial', 'lines': {'1': {'color': [168, 0, 84], 'lines': []}}}");
-    ann.begins("got {'action': 'players', 'players': {'1': [168, 0, 84]}");
-    ann.types("send {'action': 'startline', 'point': (10, 20)}");
-    let relayed = |line: String, action: &str, point: &str| {
-        let start = format!("got {{'action': '{action}', 'point': {point}, ");
-        assert!(line.starts_with(&start) && line.ends_with(" 'id': '1'}"), "{line}");
-    };
-    relayed(ann.next(), "startline", "(10, 20)");
-    ann.types("send {'action': 'drawpoint', 'point': (30, 40)}");
-    relayed(ann.next(), "drawpoint", "(30, 40)");
-    let mut bob = client(&python, &served.podsixnet);
-    let initial = bob.next();
-    assert!(initial.contains("'1': {'color': [168, 0, 84], 'lines': [[(10, 20), (30, 40)]]}"));
+    let mut ann = player(&python, "board", &served.podsixnet);
+    assert_eq!(ann.next(), "initial {'1': {'color': [168, 0, 84], 'lines': []}}");
+    assert_eq!(ann.next(), "players 1");
+    ann.types("line 10,20 30,40 -5,600");
+    ann.says("points 3");
+
+    // Bob goes on with the lists that he was sent: a tuple would be the end of him.
+    let mut bob = player(&python, "board", &served.podsixnet);
+    let of_ann = "'1': {'color': [168, 0, 84], 'lines': [[(10, 20), (30, 40), (-5, 600)]]}";
+    let of_bob = "'2': {'color': [0, 84, 168], 'lines': []}";
+    assert_eq!(bob.next(), format!("initial {{{of_ann}, {of_bob}}}"));
+    assert_eq!(bob.next(), "players 2");
+    ann.says("players 2");
+    ann.types("line 7,7");
+    bob.says("points 4");
+    bob.types("line 1,2 3,4");
+    ann.says("points 6");
+    bob.says("points 6");
+    let of_ann =
+        "'1': {'color': [168, 0, 84], 'lines': [[(10, 20), (30, 40), (-5, 600)], [(7, 7)]]}";
+    let of_bob = "'2': {'color': [0, 84, 168], 'lines': [[(1, 2), (3, 4)]]}";
+    for program in [&mut ann, &mut bob] {
+        program.types("show");
+        assert_eq!(program.next(), format!("board {{{of_ann}, {of_bob}}}"));
+    }
+    ann.types("leave");
+    assert_eq!(ann.ends(), Some(0));
+    bob.says("players 1");
+    bob.types("show");
+    assert_eq!(bob.next(), format!("board {{{of_bob}}}"));
+}
+
+#[test]
+fn a_podsixnet_that_vanishes_leaves_once() {
+    let Some(python) = PODSIXNET.find() else { return };
+    let ((mut server, addr), mut log) = (relay(), Log::new());
+    let mut programs = [(); 4].map(|()| {
+        let mut program = run(&python, "podsixnet_client.py", &host_and_port(&addr));
+        assert_eq!(next(&mut server, &mut log, &mut program), "connected");
+        program
+    });
+    programs[0].types("leave");
+    programs[1].types("die");
+    programs[2].end_of_input();
+    let [.., killed] = programs;
+    drop(killed);
+    until(|| {
+        // Some of this meets those who have gone.
+        server.broadcast(msg!("noise", list: [0; 100]));
+        server.pump(&mut log);
+        server.peers().next().is_none()
+    });
+    for _ in 0..100 {
+        server.pump(&mut log);
+    }
+    // Whether the last noise met them still, or a closed door, is chance.
+    log.retain(|line| line.starts_with('#'));
+    log.sort();
+    for (n, events) in (1..).zip(log.chunks(2)) {
+        assert!(events[0].starts_with(&format!("#{n} down: ")), "{log:?}");
+        assert_eq!(events[1], format!("#{n} up"));
+    }
+    assert_eq!(log.len(), 8, "{log:?}");
+}
+
+// --- Messages that are made to break it ----------------------------------------------------------
+
+/// Numbers that look like chance, the same in every run.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end as u64) as usize
+    }
+
+    fn of<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())]
+    }
+
+    /// Bytes of the terminator and a few others.
+    fn bytes<const N: usize>(&mut self) -> [u8; N] {
+        [(); N].map(|()| self.of(&[0, 0x2d, 0x2d, 0x2d, 1]))
+    }
+
+    /// A text of zeros and dashes that comes as near to the terminator as can be said.
+    fn text(&mut self) -> String {
+        loop {
+            let len = self.of(&[0, 1, 3, 4, 5, 9, 63, 64, 70]);
+            let text: String = (0..len).map(|_| self.of(&['\0', '-', '-', '-', 'x'])).collect();
+            if !text.contains("\0---\0") {
+                return text;
+            }
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Chance {
+        let len = self.of(&[0, 1, 2, 3, 4, 33]);
+        match self.below(if depth == 0 { 5 } else { 8 }) {
+            0 => Chance::Text(self.text()),
+            1 => {
+                let shift = self.of(&[0, 8, 24, 32, 40, 48, 56]);
+                Chance::Int((i64::from_be_bytes(self.bytes()) >> shift) - self.below(2) as i64)
+            }
+            2 => Chance::Int(self.of(&[0, 0, 45, -46, 0x2d2d, 0x2d_2d2d, -0x2d_2d2e])),
+            3 => Chance::Float(f32::from_be_bytes(self.bytes())),
+            4 => Chance::Bool(self.of(&[None, Some(true), Some(false)])),
+            5 => Chance::List((0..len).map(|_| self.value(depth - 1)).collect()),
+            6 => Chance::Tuple((0..len).map(|_| self.value(depth - 1)).collect()),
+            _ => {
+                let first = self.of(&[0, 43, 0x2d_2d2d, 0x2d2d_2d00, 0x0100_2d2d_2d00]);
+                Chance::Dict((first..).take(len).map(|key| (key, self.value(depth - 1))).collect())
+            }
+        }
+    }
+}
+
+/// A value that is chance.
+enum Chance {
+    Text(String),
+    Int(i64),
+    Float(f32),
+    Bool(Option<bool>),
+    List(Vec<Self>),
+    Tuple(Vec<Self>),
+    Dict(Vec<(i64, Self)>),
+}
+
+impl IntoValue for Chance {
+    fn encode(&self, out: &mut Encoder) {
+        let items = |out: &mut Encoder, items: &[Self]| items.iter().for_each(|it| out.value(it));
+        match self {
+            Self::Text(text) => out.value(text),
+            Self::Int(int) => out.value(int),
+            Self::Float(float) => out.value(float),
+            Self::Bool(bool) => out.value(bool),
+            Self::List(list) => out.array(|out| items(out, list)),
+            Self::Tuple(tuple) => out.tuple(|out| items(out, tuple)),
+            Self::Dict(pairs) => out.map(|map| {
+                for (key, value) in pairs {
+                    map.entry(key, value);
+                }
+            }),
+        }
+    }
+}
+
+#[test]
+fn messages_full_of_terminators_come_back_from_a_podsixnet() {
+    let Some(python) = PODSIXNET.find() else { return };
+    let mut server = Server::<Vec<Outgoing>>::with_config(Config::new().quiet(true));
+    let addr = server.listen("127.0.0.1:0", Dialect::PODSIXNET).expect("a free port").to_string();
+    server.on_any(|ctx, msg| ctx.state.push(msg.into()));
+    server.on_disconnect(|_, reason| panic!("{reason}"));
+    server.on_error(|_, fault| panic!("{fault}"));
+    let mut ann = run(&python, "podsixnet_client.py", &host_and_port(&addr));
+    let (mut heard, mut said) = (Vec::new(), Vec::new());
+    ann.types("echo");
+    until(|| {
+        server.pump(&mut heard);
+        ann.try_next().is_some_and(|line| line == "echoes")
+    });
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..1000 {
+        let message = msg!("x", a: random.value(2), b: random.value(0), c: random.value(1));
+        server.broadcast(message.clone());
+        said.push(message);
+    }
+    until(|| {
+        server.pump(&mut heard);
+        heard.len() == said.len()
+    });
+    // Byte for byte, so tuples are tuples, and floats are those of 32 bits.
+    for (heard, said) in heard.iter().zip(&said) {
+        assert_eq!(heard, said);
+    }
 }
 
 /// The chat of the manual, on PodSixNet and here: the same clients, the same words.

@@ -187,10 +187,20 @@ fn a_client_plays_with_a_python_server() {
     // The words of the greeting are an ordinary message later on.
     server.types("all {'action': 'connected'}");
     assert_eq!(wait_for(&mut client, 3), r#"{"action": "connected"}"#);
+    // Just below the limit of a frame, there and back.
+    let len = (1 << 20) - 64;
+    client.on("long", |ctx, msg| {
+        ctx.state.push(format!("long {}", msg.get::<&str>("text")?.len()));
+        Ok(())
+    });
+    client.send(msg!("long", text: "x".repeat(len)));
+    assert_eq!(wait_for(&mut client, 4), format!("long {len}"));
+    server.says(&format!("long {len}"));
+
     server.types("all {'action': 'bye', 'why': None}");
-    assert_eq!(wait_for(&mut client, 4), r#"{"action": "bye", "why": nil}"#);
+    assert_eq!(wait_for(&mut client, 5), r#"{"action": "bye", "why": nil}"#);
     server.types("quit");
-    assert_eq!(wait_for(&mut client, 5), "down: closed by the peer");
+    assert_eq!(wait_for(&mut client, 6), "down: closed by the peer");
     assert_eq!(server.ends(), Some(0));
     assert!(client.is_closed());
 }
