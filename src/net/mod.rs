@@ -342,10 +342,11 @@ impl<P: Default> Net<P> {
     }
 
     /// Shows a step to the tracer, if there is one.
-    fn trace(&mut self, peer: PeerId, step: Step<'_>) {
+    #[inline]
+    fn trace<'s>(&mut self, peer: PeerId, step: impl FnOnce() -> Step<'s>) {
         if let Some(tracer) = &mut self.tracer {
             let at = self.now.saturating_duration_since(self.begun.unwrap_or(self.now));
-            tracer.show(&Trace { at, peer, step });
+            tracer.show(&Trace { at, peer, step: step() });
         }
     }
 

@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod actor;
 mod alloc;
+mod attacks;
 mod bencode;
 mod bounds;
 #[cfg(target_os = "linux")]
@@ -17,9 +18,9 @@ mod hostile;
 mod lifecycle;
 mod manual;
 mod messages;
+mod peers;
 #[cfg(unix)]
 mod processes;
-mod python;
 mod sending;
 mod session;
 mod simulation;

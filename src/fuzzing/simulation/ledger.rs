@@ -1,7 +1,7 @@
 //! Ledgers: what an endpoint says that it does, held against what its pipes have seen.
 //!
 //! ```text
-//! on_trace ── sent ──> ledger ──> book of a line [ expected | expected ] == frames that were written
+//! on_trace ── sent ──> ledger ──> book of a line [ expected | expected ] == frames written
 //! ```
 
 use std::collections::VecDeque;

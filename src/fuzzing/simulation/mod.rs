@@ -8,10 +8,10 @@
 //!    └ ledger                              └ ledger         ledgers know what is said to be done
 //! ```
 //!
-//! The model is [`World`](super::world::World), which the target `endpoint` has too: what the server
-//! tells its handlers has to be what stands next in the bytes that it has read. What is asked beyond
-//! that is in [`watch`]: after each pump, whatever may be asked of a server that promises what this
-//! crate promises.
+//! The model is [`World`](super::world::World), which the target `endpoint` has too: what the
+//! server tells its handlers has to be what stands next in the bytes that it has read. What is
+//! asked beyond that is in [`watch`]: after each pump, whatever may be asked of a server that
+//! promises what this crate promises.
 
 mod choices;
 mod far;
@@ -301,8 +301,8 @@ impl Game {
         } else if self.world.choices.once_in(50) {
             jump = Duration::from_secs(self.world.choices.one_of(&[2, 6, 6, 5 * 3600]));
         }
-        // What a panic has kept from being said is said by the next pump, so a game that wants to be
-        // heard does not wait for half of its patience before it pumps again.
+        // What a panic has kept from being said is said by the next pump, so a game that wants to
+        // be heard does not wait for half of its patience before it pumps again.
         if self.watch.is_cut_short() && jump < Duration::from_millis(1500) {
             jump = jump.min(Duration::from_millis(110));
         }

@@ -373,9 +373,7 @@ impl<S: Source> Transport for Streams<S> {
         if !mem::replace(&mut link.is_unsent, true) {
             self.unsent.push(conn);
         }
-        link.outbound.push(header.as_bytes(), &mut self.pool);
-        link.outbound.push(payload, &mut self.pool);
-        link.outbound.push(trailer, &mut self.pool);
+        link.outbound.push_all([header.as_bytes(), payload, trailer], &mut self.pool);
         Ok(())
     }
 
