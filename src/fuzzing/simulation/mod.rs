@@ -686,7 +686,8 @@ impl Game {
             let next = world.next(stranger.line);
             let line = &world.lines[stranger.line];
             let tap = line.tap.as_ref().expect("each has one").lock();
-            let is_heard = tap.read_in_all == stranger.wrote
+            let is_heard = watch.has_heard(stranger.line, line)
+                && tap.read_in_all == stranger.wrote
                 && (tap.ended || !stranger.ended)
                 && matches!(next, super::world::Next::Unfinished(_));
             let is_broken = !tap.errors.is_empty();
