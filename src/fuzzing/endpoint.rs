@@ -190,6 +190,7 @@ impl Game {
             resumed_frames: None,
             choices: Choices::none(),
             wants_end: false,
+            more_sets: Vec::new(),
             closing: false,
             queues: queue > 0,
             events: VecDeque::new(),

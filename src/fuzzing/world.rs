@@ -131,6 +131,8 @@ pub(super) struct World {
     /// What handlers do that do as they like, and whether one has asked for the end.
     pub(super) choices: Choices,
     pub(super) wants_end: bool,
+    /// What further sets of handlers were told that come and go.
+    pub(super) more_sets: Vec<MoreSet>,
     /// Whether the server was told to shut down.
     pub(super) closing: bool,
     /// Whether there is a queue of events, and what is to be found there.
@@ -156,6 +158,40 @@ impl Told {
             }
             Event::ConnectFailed { error } => panic!("a server does not connect: {error}"),
         }
+    }
+}
+
+/// What a set of handlers was told that was attached later on, until it is detached.
+#[derive(Debug, Default)]
+pub(super) struct MoreSet {
+    pub(super) is_there: bool,
+    came: Vec<PeerId>,
+    left: Vec<PeerId>,
+}
+
+impl MoreSet {
+    pub(super) fn attached() -> Self {
+        Self { is_there: true, ..Self::default() }
+    }
+
+    pub(super) fn came(&mut self, peer: PeerId) {
+        assert!(self.is_there, "told after it was detached");
+        assert!(!self.came.contains(&peer) && !self.left.contains(&peer), "told twice");
+        self.came.push(peer);
+    }
+
+    pub(super) fn left(&mut self, peer: PeerId) {
+        assert!(self.is_there, "told after it was detached");
+        assert!(!self.left.contains(&peer), "told twice");
+        self.left.push(peer);
+    }
+
+    /// Of whom it was told that they came, it was told that they left.
+    pub(super) fn check(&self, lines: &[Line]) {
+        let gone = |peer: &&PeerId| lines.iter().any(|l| l.left && l.peer == Some(**peer));
+        let gone = self.came.iter().filter(gone);
+        let told = |peer: &PeerId| !self.is_there || self.left.contains(peer);
+        assert!(gone.into_iter().all(told), "a set was not told of an end");
     }
 }
 

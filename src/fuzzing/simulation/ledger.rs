@@ -139,8 +139,11 @@ pub(super) struct Book {
     pub(super) bytes: u64,
     /// Whether the first word is said.
     has_begun: bool,
-    /// What was sent and has not yet been seen on the wire.
-    expected: VecDeque<Vec<u8>>,
+    /// How many messages of either kind were sent.
+    pub(super) sent: usize,
+    /// What was sent and has not yet been seen on the wire, and how long it is there, if it is the
+    /// game's.
+    expected: VecDeque<(Vec<u8>, usize)>,
     /// The start of a frame on the wire.
     begun: Vec<u8>,
 }
@@ -158,12 +161,16 @@ impl Book {
     /// Something was sent; tells how long its payload is.
     pub(super) fn sent(&mut self, message: &[u8]) -> usize {
         let (heard, len) = as_heard(self.dialect, message);
+        self.sent += 1;
+        let mut game = 0;
         let is_greeting = !std::mem::replace(&mut self.has_begun, true) && self.greets;
         if !is_greeting && !action(&heard).starts_with('$') {
             self.said.push(heard.clone());
             self.bytes += len as u64;
+            let framing = self.dialect.framing();
+            game = framing.header(len).as_bytes().len() + len + framing.trailer().len();
         }
-        self.expected.push_back(heard);
+        self.expected.push_back((heard, game));
         len
     }
 
@@ -178,7 +185,8 @@ impl Book {
             let Some(frame) = found.expect("frames are written") else { break };
             let payload = &self.begun[at..][frame.payload];
             let written = read(self.dialect, payload);
-            assert_eq!(Some(written), self.expected.pop_front(), "written, and not what was sent");
+            let (expected, _) = self.expected.pop_front().expect("written, and nothing was sent");
+            assert_eq!(written, expected, "written, and not what was sent");
             at += frame.len;
         }
         self.begun.drain(..at);
@@ -186,6 +194,17 @@ impl Book {
             self.begun.is_empty() || !self.expected.is_empty(),
             "more is written than was sent"
         );
+    }
+
+    /// How many messages are on the wire as a whole.
+    pub(super) fn written(&self) -> usize {
+        self.sent - self.expected.len()
+    }
+
+    /// How many bytes of the game's wait, at least.
+    pub(super) fn waiting(&self) -> usize {
+        let game: usize = self.expected.iter().map(|(_, len)| len).sum();
+        game.saturating_sub(self.begun.len())
     }
 
     /// Whether all that was sent is on the wire.

@@ -31,7 +31,7 @@ use std::time::{Duration, Instant};
 pub(super) use choices::Choices;
 pub(super) use tap::Tap;
 
-use super::world::{Ctx, GAME, Line, Player, Tripped, VERSION, World, register};
+use super::world::{Ctx, GAME, Line, MoreSet, Player, Tripped, VERSION, World, register};
 use crate::client::Client;
 use crate::config::Config;
 use crate::dialect::Dialect;
@@ -118,8 +118,8 @@ struct Game {
     taps: Taps,
     now: Instant,
     watch: Watch,
-    /// A set of handlers that do as they like, while it is there.
-    whims: Option<SetId>,
+    /// Sets of handlers that do as they like, while they are there.
+    whims: Vec<(SetId, usize)>,
     canary: Friend,
     /// How many complete pumps have passed since the canary was all ears, and the songs it sang.
     waits: usize,
@@ -191,6 +191,7 @@ impl Game {
             resumed_frames: None,
             choices,
             wants_end: false,
+            more_sets: Vec::new(),
             closing: false,
             queues: queue > 0,
             events: VecDeque::new(),
@@ -204,7 +205,7 @@ impl Game {
             taps,
             now,
             watch,
-            whims: None,
+            whims: Vec::new(),
             canary,
             waits: 0,
             friends: vec![None, None, None],
@@ -277,7 +278,7 @@ impl Game {
         }
         Weather {
             piece: choices.one_of(&[0, 1, 7, 64, 300]),
-            later: choices.one_of(&[0, 0, 30, 128]),
+            later: choices.one_of(&[0, 0, 30, 128, 250]),
             interrupted: choices.one_of(&[0, 0, 30, 128, 230]),
             breaks: choices.one_of(&[0, 0, 0, 300, 2000]),
             one_way: choices.below(2) == 1,
@@ -433,6 +434,15 @@ impl Game {
                 return;
             }
             18 => return,
+            20 | 21 => {
+                // Questions upon questions, and not an ear for the answers.
+                let greeting = stranger.phrases.iter().position(|it| has(it, b"$hello"));
+                let question = stranger.phrases.iter().position(|it| has(it, b"$ping"));
+                let greeting = stranger.phrases[greeting.unwrap_or(0)].clone();
+                let questions = stranger.phrases[question.unwrap_or(0)].repeat(150);
+                stranger.write(&[greeting, questions].concat());
+                stranger.reads = false;
+            }
             19 => stranger.reads = !stranger.reads,
             _ => {}
         }
@@ -463,6 +473,7 @@ impl Game {
         let id = self.world.choices.below(64);
         let id = self.world.some_peer(id);
         let news = || crate::msg!("news", with: which);
+        let (here, sent) = (self.server.peers().count(), self.server.traffic().messages_sent);
         match (which, id) {
             (1, Some(id)) => {
                 let was_here = self.server.peers().any(|peer| peer.id() == id);
@@ -472,27 +483,33 @@ impl Game {
             (2 | 3, _) => self.server.broadcast(news()),
             (4, Some(id)) => self.server.send_to(id, news()),
             (5 | 6, Some(id)) => {
-                let before = self.server.traffic().messages_sent;
                 let is_sent = self.server.try_send_to(id, news()).is_ok();
-                assert_eq!(self.server.traffic().messages_sent - before, u64::from(is_sent));
+                assert_eq!(self.server.traffic().messages_sent - sent, u64::from(is_sent));
             }
             (7, _) => self.server.send_each(self.world.peers.clone(), news()),
             (8, _) => self.server.each_peer(|peer| peer.send(news())),
             (9 | 10, _) => drop(self.server.sender().send(news())),
             (11, Some(id)) => drop(self.server.sender().send_to(id, news())),
             (12 | 13, _) => self.server.flush(),
-            (14, _) => {
-                let id = self.whims.take();
-                if id.is_some_and(|id| self.server.detach(id).is_none()) {
-                    panic!("a set that was there is not");
-                }
+            (14, _) if !self.whims.is_empty() => {
+                let at = self.world.choices.below(self.whims.len());
+                let (id, set) = self.whims.remove(at);
+                self.world.more_sets[set].is_there = false;
+                assert!(self.server.detach(id).is_some(), "a set that was there is not");
             }
-            (15..=18, _) if self.whims.is_none() => {
-                self.whims = Some(self.server.attach(whims()));
+            (15..=18, _) if self.whims.len() < 3 => {
+                let set = self.world.more_sets.len();
+                self.world.more_sets.push(MoreSet::attached());
+                self.whims.push((self.server.attach(whims(set)), set));
             }
             (19, Some(id)) => self.server.broadcast_except(id, news()),
             (20, _) if self.world.choices.once_in(3) => self.close(),
             _ => {}
+        }
+        if matches!(which, 2 | 3 | 8) {
+            let gone = here - self.server.peers().count();
+            let sent = self.server.traffic().messages_sent - sent;
+            assert_eq!(sent + gone as u64, here as u64, "to everybody, or who is too slow is gone");
         }
         if self.world.wants_end && !self.world.closing {
             self.close();
@@ -583,8 +600,9 @@ impl Game {
                 .flat_map(|call| &call.tap)
                 .for_each(|tap| tap.lock().weather = Weather::default());
         }
-        if let Some(whims) = self.whims.take() {
-            self.server.detach(whims);
+        for (id, set) in self.whims.drain(..) {
+            self.world.more_sets[set].is_there = false;
+            self.server.detach(id);
         }
         self.world.choices = Choices::none();
         let unheard = |world: &World| -> usize {
@@ -668,7 +686,8 @@ impl Game {
             let next = world.next(stranger.line);
             let line = &world.lines[stranger.line];
             let tap = line.tap.as_ref().expect("each has one").lock();
-            let is_heard = tap.read_in_all == stranger.wrote
+            let is_heard = watch.has_heard(stranger.line, line)
+                && tap.read_in_all == stranger.wrote
                 && (tap.ended || !stranger.ended)
                 && matches!(next, super::world::Next::Unfinished(_));
             let is_broken = !tap.errors.is_empty();
@@ -747,12 +766,25 @@ fn end(reason: &DisconnectReason) -> &'static str {
     }
 }
 
+/// Whether a word stands among bytes.
+fn has(bytes: &[u8], word: &[u8]) -> bool {
+    bytes.windows(word.len()).any(|it| it == word)
+}
+
 /// Handlers that do as they like.
-fn whims() -> Handlers<World, Player> {
+fn whims(set: usize) -> Handlers<World, Player> {
     let mut handlers = Handlers::new();
     handlers
-        .on_connect(|ctx: Ctx<'_, '_>| whim(ctx))
-        .on_disconnect(|ctx, _| whim(ctx))
+        .on_connect(move |ctx: Ctx<'_, '_>| {
+            let peer = ctx.peer();
+            ctx.state.more_sets[set].came(peer);
+            whim(ctx)
+        })
+        .on_disconnect(move |ctx, _| {
+            let peer = ctx.peer();
+            ctx.state.more_sets[set].left(peer);
+            whim(ctx)
+        })
         .on_any(|ctx, _| whim(ctx));
     handlers
 }

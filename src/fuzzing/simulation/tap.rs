@@ -59,6 +59,8 @@ pub(in crate::fuzzing) struct Log {
     /// How reading, and how writing, is broken.
     broken: [Option<ErrorKind>; 2],
     pub(super) is_shut: bool,
+    /// An endpoint has it.
+    pub(super) is_taken: bool,
     /// The endpoint has dropped the pipe.
     pub(super) is_gone: bool,
     /// In this pump: how many calls have read, how much was read, how many calls have drained.
@@ -85,6 +87,7 @@ impl Tap {
             errors: Vec::new(),
             broken: [None; 2],
             is_shut: false,
+            is_taken: false,
             is_gone: false,
             reads: 0,
             bytes: 0,
@@ -257,7 +260,9 @@ impl<S: Source<Pipe = MemoryStream>> Source for Listener<S> {
         }
         Some(match self.source.next(now)? {
             Arrival::Pipe(stream, addr) => {
-                Arrival::Pipe(Tapped { stream, tap: self.taps.get(line(addr)) }, addr)
+                let tap = self.taps.get(line(addr));
+                tap.lock().is_taken = true;
+                Arrival::Pipe(Tapped { stream, tap }, addr)
             }
             Arrival::Failed(error) => Arrival::Failed(error),
             Arrival::Trouble(error) => Arrival::Trouble(error),

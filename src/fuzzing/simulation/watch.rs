@@ -16,6 +16,10 @@ use crate::server::Server;
 /// How often silence is judged, at most.
 const JUDGING: Duration = Duration::from_millis(100);
 
+/// After a pump that did not come to its end: the next one ends that round, the one after it is
+/// the first in which everybody has a turn.
+const UNSTEADY: usize = 2;
+
 /// How often an interrupted call is repeated.
 const RETRIES: usize = 8;
 
@@ -33,8 +37,10 @@ pub(super) struct Watch {
     pub(super) pumped_at: Instant,
     /// When something was due before this pump.
     due: Option<Instant>,
-    /// Whether the last pump did not come to its end, and the first that did since.
-    is_unsteady: bool,
+    /// How many pumps it takes until everything is as if none had been cut short, and since when.
+    unsteady: usize,
+    /// How much the canary had been told before this pump.
+    canary_was_told: usize,
     /// Whether the last one was cut short by a panic.
     is_cut_short: bool,
     steady_since: Instant,
@@ -55,12 +61,16 @@ struct Times {
     /// How many messages were received, those for the session too.
     received: usize,
     has_ended: bool,
+    said_goodbye: bool,
+    is_taken: bool,
     /// Since when its end is under way.
     leaving: Option<Instant>,
     /// Where a frame has begun, since when, and how many pumps have seen it.
     unfinished: Option<(usize, Instant, usize)>,
     /// How many pumps have come to their end since its pipe was dropped.
     gone: usize,
+    /// Whether so many were leaving at once that the first had to go.
+    is_crowded: bool,
 }
 
 impl Watch {
@@ -72,7 +82,8 @@ impl Watch {
             lines: Vec::new(),
             pumped_at: now,
             due: None,
-            is_unsteady: false,
+            unsteady: 0,
+            canary_was_told: 0,
             is_cut_short: false,
             steady_since: now,
             read: 0,
@@ -83,11 +94,17 @@ impl Watch {
     }
 
     pub(super) fn is_unsteady(&self) -> bool {
-        self.is_unsteady
+        self.unsteady == UNSTEADY
     }
 
     pub(super) fn is_cut_short(&self) -> bool {
         self.is_cut_short
+    }
+
+    /// Whether the server has come to all that it has read of a line. The model passes over words
+    /// for the session as soon as they are read.
+    pub(super) fn has_heard(&self, at: usize, line: &Line) -> bool {
+        self.times[at].received >= line.untold + line.heard
     }
 
     /// A pump begins.
@@ -106,6 +123,7 @@ impl Watch {
         }
         // What was done since is told apart from what is due in this pump.
         self.read(world);
+        self.canary_was_told = self.books[0].sent;
         self.due = server.next_timeout().map(|due| self.pumped_at + due);
         let gap = now.saturating_duration_since(self.pumped_at);
         if gap > world.config.idle_timeout / 2 {
@@ -119,8 +137,11 @@ impl Watch {
 
     /// A pump was cut short.
     pub(super) fn tripped(&mut self, now: Instant) {
-        self.is_unsteady = true;
-        self.is_cut_short = true;
+        self.unsteady = UNSTEADY;
+        // What one such pump has kept from being said, the next one says, be it such a one itself.
+        if std::mem::replace(&mut self.is_cut_short, true) {
+            assert!(self.books[0].written() >= self.canary_was_told, "told, and never written");
+        }
         self.steady_since = now;
     }
 
@@ -169,6 +190,11 @@ impl Watch {
                         "a plain peer is told {}",
                         action(&message),
                     );
+                    if action(&message) == "joined" {
+                        let who = MapRef::of(&message).get("who").and_then(|who| who.as_i64());
+                        assert_ne!(who, Some(peer.number() as i64), "told to the one exception");
+                    }
+                    times.said_goodbye = action(&message) == "$bye";
                     let is_ping = action(&message) == "$ping";
                     assert!(
                         !is_ping || times.is_fresh || !is_early || world.queues,
@@ -190,6 +216,10 @@ impl Watch {
                     assert!(!is_late || !is_early, "{reason}, before it was due");
                     assert!(!times.has_ended, "ended twice");
                     times.has_ended = true;
+                    let is_ours = is_from_here(&reason) || reason == DisconnectReason::Shutdown;
+                    let tap = world.lines[at].tap.as_ref().expect("each has one").lock();
+                    let said = !is_ours || times.max_frame.is_none() || times.said_goodbye;
+                    assert!(said || tap.is_stuck || !tap.errors.is_empty(), "no goodbye: {reason}");
                 }
             }
             self.mark = hasher.finish();
@@ -216,17 +246,19 @@ impl Watch {
         let told = (activity.opened, activity.closed, activity.messages);
         assert_eq!(told, (world.opened, world.closed, world.messages), "as was told");
         (world.opened, world.closed, world.messages) = (0, 0, 0);
+        world.more_sets.iter().for_each(|set| set.check(&world.lines));
         assert!(world.sets_agree(), "the sets of handlers were told different things");
         world.check_peers(server);
         self.count(world, server, activity);
         if is_full {
-            self.is_unsteady = true;
-            self.steady_since = now;
+            self.unsteady = UNSTEADY;
         }
-        let goes_on = !is_full && std::mem::replace(&mut self.is_unsteady, false);
-        if goes_on {
+        let goes_on = !is_full && self.unsteady == UNSTEADY;
+        if self.unsteady > 0 {
             self.steady_since = now;
+            self.unsteady -= usize::from(!is_full);
         }
+        self.check_accepts(world);
         for at in 0..world.lines.len() {
             self.check_work(world, at);
             if !is_full {
@@ -236,6 +268,14 @@ impl Watch {
         self.is_cut_short = false;
         for peer in server.peers() {
             let (at, queued) = (self.line(peer.id()), peer.queued());
+            let game = self.books[at].waiting();
+            // What is sent over a pipe that is broken is not kept: the end is near, and says so.
+            let is_broken =
+                !world.lines[at].tap.as_ref().expect("each has one").lock().errors.is_empty();
+            assert!(
+                is_broken || game <= world.config.outbound(),
+                "{game} bytes of the game's wait"
+            );
             assert!(queued <= world.config.outbound() + OWN_ROOM, "{queued} bytes wait");
             assert!((queued == 0) == self.books[at].is_empty(), "{queued} bytes wait, they say");
             let traffic = peer.traffic();
@@ -244,6 +284,11 @@ impl Watch {
             assert_eq!(traffic.bytes_sent, said.bytes, "as was sent");
             assert_eq!(traffic.messages_received, world.lines[at].heard as u64, "as was heard");
             assert_eq!(!peer.is_plain(), self.times[at].max_frame.is_some(), "who is plain");
+        }
+        let leaving = |times: &Times, line: &Line| line.left && times.gone < 2;
+        let crowd = self.times.iter().zip(&world.lines).filter(|(t, l)| leaving(t, l)).count();
+        for times in &mut self.times {
+            times.is_crowded |= times.gone < 2 && crowd >= world.config.max_peers;
         }
         let idle = server.next_timeout() != Some(Duration::ZERO);
         // Nobody is judged before everybody was listened to for a whole round.
@@ -280,6 +325,22 @@ impl Watch {
         assert_eq!(sum(&server.faults()), sum(&world.faults) + world.more_faults, "faults in all");
     }
 
+    /// One pump lets so many in, and no more; one that ends the round of another may do both's.
+    fn check_accepts(&mut self, world: &World) {
+        let mut accepted = Vec::new();
+        for (line, times) in world.lines.iter().zip(&mut self.times) {
+            let is_taken = line.tap.as_ref().expect("each has one").lock().is_taken;
+            if is_taken && !std::mem::replace(&mut times.is_taken, true) {
+                accepted.push(line.dialect);
+            }
+        }
+        for dialect in &accepted {
+            let count = accepted.iter().filter(|it| *it == dialect).count();
+            let is_too_much = count > world.config.accepts_per_pump;
+            assert!(!is_too_much || self.unsteady > 0, "{count} accepted in a pump");
+        }
+    }
+
     /// One pump does so much for one peer, and no more.
     fn check_work(&self, world: &World, at: usize) {
         let (line, config) = (&world.lines[at], &world.config);
@@ -300,6 +361,7 @@ impl Watch {
     fn check_line(&mut self, world: &mut World, at: usize) {
         let (now, config) = (world.now, world.config.clone());
         let next = world.next(at);
+        let waits = !self.has_heard(at, &world.lines[at]);
         let (line, times) = (&world.lines[at], &mut self.times[at]);
         let tap = line.tap.as_ref().expect("each has one").lock();
         if line.peer.is_some() && !line.left {
@@ -307,8 +369,6 @@ impl Watch {
             let silence = line.silence(now, world.resumed);
             let late = silence > line.patience(&config) + JUDGING;
             assert!(!late || !steady, "line {at} is silent for {silence:?}, and still here");
-            // The model passes over words for the session as soon as they are read.
-            let waits = times.received < line.untold + line.heard;
             times.unfinished = match (next, times.unfinished.take()) {
                 (Next::Unfinished(0), _) => None,
                 _ if waits => None,
@@ -344,6 +404,12 @@ impl Watch {
         }
         times.gone += 1;
         if times.gone == 2 && line.left {
+            let all_is_said = line.undelivered.is_none() && self.books[at].is_empty();
+            let is_ours = line.kicked || line.closed;
+            let was_asked = line.reason.as_ref().is_some_and(is_from_here) && is_ours;
+            let is_shut = tap.is_shut || !tap.errors.is_empty() || times.is_crowded;
+            assert!(!was_asked || !all_is_said || is_shut, "line {at} was dropped without an end");
+            drop(tap);
             check_last_words(&self.books[at], line);
         }
     }
@@ -359,6 +425,10 @@ impl Watch {
             }
         }
     }
+}
+
+fn is_from_here(reason: &DisconnectReason) -> bool {
+    matches!(reason, DisconnectReason::Kicked(_) | DisconnectReason::LocalClose)
 }
 
 /// All was written, or it was told what was not; but where the reason says that the pipe is no
