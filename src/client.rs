@@ -95,7 +95,8 @@ impl<S> Client<S> {
         let target = target.to_string();
         let mut client = Self::with_config(Config::default());
         let dialer = TcpDialer::finish(target.clone(), timeout)?;
-        client.dial(dialer, Target::Tcp(target.clone()), target);
+        client.target = Some(Target::Tcp(target.clone()));
+        client.dial(dialer, target);
         Ok(client)
     }
 
@@ -123,13 +124,15 @@ impl<S> Client<S> {
         let target = target.to_string();
         let timeout = self.endpoint.net.config.connect_timeout;
         let dialer = TcpDialer::start(target.clone(), timeout);
-        self.dial(dialer, Target::Tcp(target.clone()), target);
+        self.target = Some(Target::Tcp(target.clone()));
+        self.dial(dialer, target);
     }
 
     /// Begins to join a server on a network in memory, as [`connect_to`](Client::connect_to) does.
     pub fn connect_to_memory(&mut self, network: &MemoryNetwork, addr: SocketAddr) {
         let dialer = MemoryDialer::new(network, addr);
-        self.dial(dialer, Target::Memory(network.clone(), addr), addr.to_string());
+        self.target = Some(Target::Memory(network.clone(), addr));
+        self.dial(dialer, addr.to_string());
     }
 
     /// Begins to connect again, to where the client has connected last. Without such a place it
@@ -148,13 +151,13 @@ impl<S> Client<S> {
         self
     }
 
-    fn dial<D: Source + 'static>(&mut self, dialer: D, target: Target, name: String) {
+    /// Begins to connect through any source.
+    pub(crate) fn dial(&mut self, dialer: impl Source + 'static, name: String) {
         self.close();
         let net = &mut self.endpoint.net;
         let dialect = net.config.dialect;
         let transport = transport::over(dialer, dialect, &net.config, self.simulator.as_ref());
         self.server = Some(net.add_dialler(transport, dialect, name));
-        self.target = Some(target);
     }
 }
 

@@ -23,10 +23,10 @@ use crate::limits::{DEEPEST, Limits};
 /// ```
 ///
 /// **Memory in the worst case.** Hostile peers can make a server hold, beside what the game itself
-/// keeps, at most `max_peers` × (`max_frame_len` + 64 KiB + `max_outbound`) bytes. The first part
-/// needs bytes that a peer has really sent; the last needs a peer that does not read what the game
-/// sends it, or what it has asked for itself. 256 peers that do their worst against the defaults:
-/// 1.3 GiB.
+/// keeps, `max_peers` × (`max_frame_len` + 64 KiB + `max_outbound`) bytes, in storage that grows by
+/// doubling, and so may be twice as large. The first part needs bytes that a peer has really sent;
+/// the last needs a peer that does not read what the game sends it, or what it has asked for
+/// itself. 256 peers that do their worst against the defaults: 1.3 GiB, in up to 2.6 GiB.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {

@@ -21,8 +21,8 @@ use crate::frame::{Framing, LengthPrefix, Terminator};
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// To tell dialects apart, compare them: `ctx.dialect() == Dialect::PODSIXNET`. They are no patterns
-/// of a `match`.
+/// To tell dialects apart, compare them: `ctx.dialect() == Dialect::PODSIXNET`. They are no
+/// patterns of a `match`.
 ///
 /// What a dialect cannot express is not sent to those who speak it, and is reported; the others get
 /// it. A format of your own makes a dialect as well: see [`Codec`].
@@ -104,5 +104,111 @@ impl Eq for Dialect {}
 impl fmt::Debug for Dialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Dialect({})", self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Frame, Input, LOOKED_AT, Progress};
+
+    /// Each framing with a payload of exactly this length, where it has one.
+    fn payloads(len: usize) -> Vec<(&'static dyn Framing, Vec<u8>)> {
+        let mut payloads: Vec<(&'static dyn Framing, Vec<u8>)> = vec![
+            (&LengthPrefix, vec![7; len]),
+            // What looks like the start of a terminator all the time.
+            (&Terminator, b"\0--\0---".iter().copied().cycle().take(len).collect()),
+        ];
+        // A list without a length, of texts that hold a terminator, as far as they fit.
+        let texts = b"\x86\0---\0x".iter().copied().cycle().take(len.saturating_sub(2) / 7 * 7);
+        let rest = len.saturating_sub(2) % 7;
+        if len >= 2 {
+            let list = [b"\x3b".to_vec(), texts.collect(), vec![1; rest], b"\x7f".to_vec()];
+            payloads.push((&RencodeFrames, list.concat()));
+        }
+        payloads
+    }
+
+    /// A payload's frame, and where it stands.
+    fn framed(framing: &dyn Framing, payload: &[u8]) -> (Vec<u8>, Frame) {
+        let header = framing.header(payload.len());
+        let stream = [header.as_bytes(), payload, framing.trailer()].concat();
+        let start = header.as_bytes().len();
+        let frame = Frame { payload: start..start + payload.len(), len: stream.len() };
+        (stream, frame)
+    }
+
+    /// Case 10 of `tests/ATTACKS.md`: every frame of up to 64 bytes comes in three pieces, cut at
+    /// every pair of places, and lies in a ring that wraps around at the first of them.
+    #[test]
+    fn case_10_every_pair_of_cuts_of_every_frame_of_up_to_64_bytes() {
+        let mut pairs = 0;
+        for len in 1..=60 {
+            for (framing, payload) in payloads(len) {
+                let (stream, whole) = framed(framing, &payload);
+                if !framing.carries(&payload) || stream.len() > 64 {
+                    continue;
+                }
+                for first in 0..stream.len() {
+                    for second in first..stream.len() {
+                        let mut progress = Progress::default();
+                        for end in [first, second] {
+                            let input = Input::new(stream[..end].split_at(first));
+                            let found = framing.find(input, &mut progress, 60);
+                            assert_eq!(found, Ok(None), "{framing:?} {len}: {first}, {second}");
+                        }
+                        let input = Input::new(stream.split_at(first));
+                        let found = framing.find(input, &mut progress, 60);
+                        assert_eq!(found, Ok(Some(whole.clone())), "{len}: {first}, {second}");
+                        pairs += 1;
+                    }
+                }
+            }
+        }
+        assert!(pairs > 90_000, "only {pairs} pairs");
+    }
+
+    /// Case 5 of `tests/ATTACKS.md`: a megabyte that comes byte by byte, or an eighth of it unless
+    /// `HEXAPOD_ATTACKS=full`. The bytes that are looked at are counted.
+    #[test]
+    fn case_05_a_megabyte_byte_by_byte_is_looked_at_once() {
+        let len = if std::env::var_os("HEXAPOD_ATTACKS").is_some() { 1 << 20 } else { 1 << 17 };
+        let fill = |item: &[u8]| item.iter().copied().cycle().take(len).collect::<Vec<u8>>();
+        let values = |item: &[u8]| [&b"\x3b"[..], &item.repeat(len / item.len()), b"\x7f"].concat();
+        let text = [format!("{len}:").into_bytes(), vec![7; len]].concat();
+        let texts = [&b"70:"[..], &[b'x'; 70]].concat();
+        let digits = [&b"\x3d"[..], &[b'7'; 63], b"\x7f"].concat();
+        let nests = b"\x3b\x3b\x3c\x3d1234567\x7f\x01\x7f\x7f\x7f";
+        // What is allowed for each byte: four bytes of length; a head as far as it has come; a
+        // zero, and what might be the terminator that begins with it.
+        let cases: [(&str, &dyn Framing, Vec<u8>, usize); 7] = [
+            ("a length in front", &LengthPrefix, vec![7; len], 4),
+            ("text, then a mark", &Terminator, vec![b'x'; len], 2),
+            ("what is nearly a mark", &Terminator, fill(b"\0--\0---x"), 16),
+            ("a text of rencode", &RencodeFrames, text, 2),
+            ("texts of rencode", &RencodeFrames, values(&texts), 4),
+            ("containers of rencode", &RencodeFrames, values(nests), 12),
+            ("ints of 63 digits", &RencodeFrames, values(&digits), 40),
+        ];
+        for (name, framing, payload, each) in cases {
+            let max = payload.len();
+            let (stream, whole) = framed(framing, &payload);
+            let (mut progress, before) = (Progress::default(), LOOKED_AT.get());
+            for end in 1..stream.len() {
+                let input = Input::new(stream[..end].split_at(end / 2));
+                assert_eq!(framing.find(input, &mut progress, max), Ok(None), "{name} {end}");
+                // Here and not at the end, lest a search that starts over take an hour to be found.
+                assert!(LOOKED_AT.get() - before <= each * end + 64, "{name}: too much at {end}");
+                assert!(progress.state.len() <= 5 && progress.state.capacity() <= 16, "{name}");
+            }
+            let found = framing.find(Input::new((&stream, &[])), &mut progress, max);
+            assert_eq!(found, Ok(Some(whole)), "{name}");
+            let looked_at = LOOKED_AT.get() - before;
+            let times = looked_at as f64 / stream.len() as f64;
+            eprintln!(
+                "{name}: {} calls, {looked_at} bytes looked at, {times:.1} each",
+                stream.len()
+            );
+        }
     }
 }

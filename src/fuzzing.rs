@@ -21,6 +21,7 @@ mod frame;
 mod json;
 mod msgpack;
 mod rencode;
+mod simulation;
 mod terminator;
 mod world;
 
@@ -71,6 +72,17 @@ pub fn msgpack_measured(data: &[u8], measure: &mut Measure<'_>) {
 /// If a promise is broken.
 pub fn endpoint(data: &[u8]) {
     endpoint::run(data);
+}
+
+/// A server and its clients keep their promises over bad pipes, in all dialects.
+///
+/// The bytes decide what would otherwise follow from a seed.
+///
+/// # Panics
+///
+/// If a promise is broken.
+pub fn simulation(data: &[u8]) {
+    simulation::body(data);
 }
 
 /// A stream of PodSixNet's gives the same frames however it is cut, and what is in them is one and

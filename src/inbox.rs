@@ -166,7 +166,7 @@ impl Inbox {
 }
 
 /// Makes a payload canonical.
-fn translate(
+pub(crate) fn translate(
     codec: &dyn Codec,
     payload: &[u8],
     limits: Limits,

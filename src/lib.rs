@@ -34,8 +34,9 @@
 //!
 //! # Where to begin
 //!
-//! [**The manual**](manual) is a book in seven pages: a tutorial, loops in engines and without,
-//! what a pump does, ends and errors, limits, testing, and the wire byte by byte. Then:
+//! [**The manual**](manual) is a book in nine pages: a tutorial, messages, loops in engines and
+//! without, what a pump does, ends and errors, limits, testing, the wire byte by byte, and what is
+//! different for those who come from Python. Then:
 //!
 //! * [`Server`] and [`Client`]: the two ends, each with an example.
 //! * [`msg!`] makes a message, [`Message::get`] reads one; [`IntoValue`] and [`FromValue`] say what
@@ -55,7 +56,7 @@
 //! Newcomers are accepted, greeted, and their `on_connect` runs. What every peer has sent is read,
 //! and each message goes to the handler of its action. Who has been silent for too long is
 //! disconnected. At the end, what was sent is written, with one system call per peer. It all
-//! happens on the thread that pumps, in [this order](manual::_3_pump).
+//! happens on the thread that pumps, in [this order](manual::_4_pump).
 //!
 //! # What it promises
 //!

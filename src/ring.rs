@@ -58,16 +58,28 @@ impl Ring {
 
     /// Appends bytes; grows if there is no room. The pool may have storage to grow into.
     pub(crate) fn push(&mut self, bytes: &[u8], pool: &mut Pool) {
-        self.make_room(bytes.len(), pool);
-        if bytes.is_empty() {
-            return;
+        self.push_all([bytes], pool);
+    }
+
+    /// Appends pieces one after the other, with one look at the room.
+    #[inline]
+    pub(crate) fn push_all<const N: usize>(&mut self, pieces: [&[u8]; N], pool: &mut Pool) {
+        self.make_room(pieces.iter().map(|piece| piece.len()).sum(), pool);
+        for bytes in pieces {
+            if bytes.is_empty() {
+                continue;
+            }
+            let capacity = self.storage.len();
+            let tail = (self.head + self.len) & (capacity - 1);
+            if let Some(room) = self.storage[tail..].get_mut(..bytes.len()) {
+                room.copy_from_slice(bytes);
+            } else {
+                let (now, later) = bytes.split_at(capacity - tail);
+                self.storage[tail..].copy_from_slice(now);
+                self.storage[..later.len()].copy_from_slice(later);
+            }
+            self.len += bytes.len();
         }
-        let capacity = self.storage.len();
-        let tail = (self.head + self.len) & (capacity - 1);
-        let (now, later) = bytes.split_at(bytes.len().min(capacity - tail));
-        self.storage[tail..tail + now.len()].copy_from_slice(now);
-        self.storage[..later.len()].copy_from_slice(later);
-        self.len += bytes.len();
     }
 
     /// Forgets the oldest `count` bytes.
@@ -89,11 +101,15 @@ impl Ring {
         self.len = 0;
     }
 
+    #[inline]
     fn make_room(&mut self, more: usize, pool: &mut Pool) {
         let needed = self.len + more;
-        if needed <= self.storage.len() {
-            return;
+        if needed > self.storage.len() {
+            self.grow(needed, pool);
         }
+    }
+
+    fn grow(&mut self, needed: usize, pool: &mut Pool) {
         let mut storage = pool.take(needed);
         let (first, second) = self.slices();
         storage[..first.len()].copy_from_slice(first);
@@ -179,31 +195,46 @@ mod tests {
         assert!(picture(&ring).starts_with("efghijklmnopqrst!..."));
     }
 
+    /// Case 11 of `tests/ATTACKS.md`, against the simplest model there is: every start and end of
+    /// it, every number of bytes that goes, and every number that comes, within the capacity and
+    /// beyond.
     #[test]
-    fn every_capacity_head_and_length_up_to_64() {
-        let content: Vec<u8> = (0..64).collect();
+    fn case_11_every_capacity_head_and_length_up_to_64() {
+        let content: Vec<u8> = (0..65).collect();
+        let same = |ring: &Ring, expected: &[u8]| {
+            let (first, second) = ring.slices();
+            assert!(first.iter().chain(second).eq(expected) && ring.len() == expected.len());
+        };
+        let (mut states, mut none) = (0, Pool::new(0));
         for capacity in [1, 2, 4, 8, 16, 32, 64] {
             for head in 0..capacity {
                 for len in 0..=capacity {
+                    states += 1;
                     let bytes = &content[..len];
                     let whole = ring(capacity, head, bytes);
-                    let (first, second) = whole.slices();
-                    assert_eq!([first, second].concat(), bytes);
+                    same(&whole, bytes);
                     for start in 0..=len {
-                        let (first, second) = whole.range(start, len - start);
-                        assert_eq!([first, second].concat(), &bytes[start..]);
+                        for (at, count) in
+                            [(0, start), (start, len - start), (start / 2, start / 2)]
+                        {
+                            let (first, second) = whole.range(at, count);
+                            assert!(first.iter().chain(second).eq(&bytes[at..at + count]));
+                        }
                         let mut rest = ring(capacity, head, bytes);
                         rest.consume(start);
-                        let (first, second) = rest.slices();
-                        assert_eq!([first, second].concat(), &bytes[start..]);
-                        // One byte more, within the capacity or with growth.
-                        rest.push(b"+", &mut Pool::new(0));
-                        let (first, second) = rest.slices();
-                        assert_eq!([first, second].concat(), [&bytes[start..], b"+"].concat());
+                        same(&rest, &bytes[start..]);
+                        rest.push(b"+", &mut none);
+                        same(&rest, &[&bytes[start..], b"+"].concat());
+                    }
+                    for more in 0..=capacity - len + 1 {
+                        let mut grown = ring(capacity, head, bytes);
+                        grown.push(&content[..more], &mut none);
+                        same(&grown, &[bytes, &content[..more]].concat());
                     }
                 }
             }
         }
+        assert_eq!(states, (0..7).map(|log| (1 << log) * ((1 << log) + 1)).sum::<usize>());
     }
 
     #[test]

@@ -127,7 +127,11 @@ impl<S, P: Default> Server<S, P> {
         Ok(self.add_listener(network.listen(addr)?, dialect))
     }
 
-    fn add_listener(&mut self, source: impl Source + 'static, dialect: Dialect) -> SocketAddr {
+    pub(crate) fn add_listener(
+        &mut self,
+        source: impl Source + 'static,
+        dialect: Dialect,
+    ) -> SocketAddr {
         let config = &self.endpoint.net.config;
         let transport = transport::over(source, dialect, config, self.simulator.as_ref());
         self.endpoint.net.add_listener(transport, dialect)

@@ -119,6 +119,7 @@ impl<'a> Input<'a> {
 
     /// The first bytes, if there are so many.
     pub(crate) fn start<const N: usize>(self) -> Option<[u8; N]> {
+        look(N);
         if let Some(start) = self.first.first_chunk() {
             return Some(*start);
         }
@@ -143,15 +144,33 @@ impl<'a> Input<'a> {
 
     /// The bytes, one after the other.
     pub(crate) fn bytes(self) -> impl Iterator<Item = u8> {
-        self.first.iter().chain(self.second).copied()
+        self.first.iter().chain(self.second).copied().inspect(|_| look(1))
     }
 
     /// Where this byte stands first.
     pub(crate) fn position(self, byte: u8) -> Option<usize> {
         let find = |piece: &[u8]| piece.iter().position(|other| *other == byte);
         let in_second = || Some(find(self.second)?.saturating_add(self.first.len()));
-        find(self.first).or_else(in_second)
+        let found = find(self.first).or_else(in_second);
+        look(found.map_or(self.len(), |at| at.saturating_add(1)));
+        found
     }
+}
+
+/// Counts the bytes that are looked at, in tests: each is to be looked at once, or nearly so.
+#[cfg(test)]
+fn look(bytes: usize) {
+    LOOKED_AT.set(LOOKED_AT.get() + bytes);
+}
+
+#[cfg(not(test))]
+#[inline(always)]
+fn look(_bytes: usize) {}
+
+#[cfg(test)]
+thread_local! {
+    /// How many bytes this thread's framings have looked at.
+    pub(crate) static LOOKED_AT: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 /// Where a whole frame stands, counted from the start of the input.

@@ -30,7 +30,7 @@ pub(super) fn run(data: &[u8], measure: &mut Measure<'_>) {
     let usual = Config::new().limits();
     let tight = Limits { depth: 3, elements: 12 };
     let checked = [deep, usual, tight].map(|limits| check(data, limits));
-    let expected = reference(data, 0).filter(|found| found.end == data.len());
+    let expected = reference(data, 0, DEEPEST).filter(|found| found.end == data.len());
     let expected = expected.map(|found| (found.values, found.depth));
     assert_eq!(checked[0].ok(), expected.filter(|found| found.1 < DEEPEST), "{:?}", checked[0]);
     for (limits, outcome) in [deep, usual, tight].into_iter().zip(checked) {
@@ -46,14 +46,15 @@ pub(super) fn run(data: &[u8], measure: &mut Measure<'_>) {
     }
 }
 
-/// A good value, as a reader finds it that is written straight from the specification.
+/// A good value, as a reader finds it that is written straight from the specification. It recurses,
+/// so it goes no deeper than what it is compared with: what nests deeper is no good value here.
 struct Found {
     end: usize,
     values: usize,
     depth: usize,
 }
 
-fn reference(bytes: &[u8], at: usize) -> Option<Found> {
+fn reference(bytes: &[u8], at: usize, levels: usize) -> Option<Found> {
     let number = |at: usize, len: usize| {
         let bytes = bytes.get(at..at + len)?;
         Some(bytes.iter().fold(0_usize, |number, byte| number << 8 | usize::from(*byte)))
@@ -93,7 +94,7 @@ fn reference(bytes: &[u8], at: usize) -> Option<Found> {
         if is_map && value % 2 == 0 && bytes.get(found.end).copied().is_some_and(is_container) {
             return None;
         }
-        let next = reference(bytes, found.end)?;
+        let next = reference(bytes, found.end, levels.checked_sub(1)?)?;
         found.end = next.end;
         found.values += next.values;
         found.depth = found.depth.max(next.depth);
@@ -346,5 +347,46 @@ fn read_as_everything(view: ValueRef<'_>) {
 fn told<T>(outcome: Result<T, ValueError>) {
     if let Err(error) = outcome {
         assert!(!error.to_string().is_empty());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Case 38 of `tests/ATTACKS.md`: every payload of one, two and three bytes is what the
+    /// specification says that it is. All 2^24 of three take an optimised build to be quick:
+    /// `HEXAPOD_ATTACKS=full`. Without it, the second and third byte go in steps.
+    #[test]
+    fn case_38_every_payload_of_up_to_three_bytes() {
+        let is_full = std::env::var_os("HEXAPOD_ATTACKS").is_some();
+        let (second, third) = if is_full { (1, 1) } else { (5, 7) };
+        let limits = Limits { depth: DEEPEST, elements: usize::MAX };
+        let (mut index, mut good, mut bad) = (Index::default(), 0_u32, 0_u32);
+        let mut judge = |payload: &[u8]| {
+            let found = reference(payload, 0, DEEPEST).filter(|found| found.end == payload.len());
+            let expected = found.map(|found| (found.values, found.depth));
+            assert_eq!(check(payload, limits).ok(), expected, "{payload:x?}");
+            // None of them is long enough for a message.
+            let is_broken = match Message::read(payload, &mut index, limits) {
+                Ok(message) => panic!("{payload:x?} is {message}"),
+                Err(ReadError::Malformed(_)) => true,
+                Err(ReadError::NotAMessage(_)) => false,
+            };
+            assert_eq!(is_broken, expected.is_none(), "{payload:x?}");
+            if is_broken { bad += 1 } else { good += 1 }
+        };
+        for a in 0..=255 {
+            judge(&[a]);
+            for b in (0..=255).step_by(second) {
+                judge(&[a, b]);
+                (0..=255).step_by(third).for_each(|c| judge(&[a, b, c]));
+            }
+        }
+        eprintln!("{good} payloads of up to three bytes are good, {bad} are not");
+        assert!(good > 0 && bad > good);
+        if is_full {
+            assert_eq!(good + bad, (1 << 8) + (1 << 16) + (1 << 24));
+        }
     }
 }

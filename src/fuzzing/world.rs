@@ -1,5 +1,5 @@
-//! The game that the target `endpoint` plays: what its handlers are told is held against what was
-//! sent.
+//! The game that the target `endpoint` and the simulation play: what its handlers are told is held
+//! against what was sent.
 //!
 //! ```text
 //! line    sent  [ message | message | no message | half a fra     what one connection has said
@@ -7,24 +7,32 @@
 //! ```
 //!
 //! Whatever the server tells of a connection has to be what stands next in its line: a message, a
-//! value that is none, or an end for this very reason.
+//! value that is none, or an end for this very reason. The target writes into the lines itself; the
+//! simulation has a [`Tap`] at each of the server's pipes, and knows what the server has read.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::panic::resume_unwind;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use super::simulation::{Choices, Tap, kind_of};
 use crate::config::Config;
 use crate::context::Context;
+use crate::dialect::Dialect;
 use crate::dispatch::Handlers;
 use crate::error::{Fault, FaultCause, HandlerError, Limit};
 use crate::event::Event;
-use crate::frame::{Framing, Input, LengthPrefix, Progress};
+use crate::frame::{Input, Progress};
 use crate::id::PeerId;
+use crate::inbox::{Unread, translate};
 use crate::message::{Index, Message, MessageError, Outgoing, ReadError, ValueRef};
+use crate::net::Faults;
 use crate::reason::{DisconnectReason, ProtocolError, Timeout};
 use crate::server::Server;
 use crate::value::Value;
+
+/// How much more than the game the library may have waiting for a peer.
+pub(super) const OWN_ROOM: usize = 2048;
 
 /// The canary's line is the first.
 const CANARY: usize = 0;
@@ -49,20 +57,32 @@ pub(super) struct Line {
     household: u16,
     pub(super) refused: bool,
     pub(super) left: bool,
+    /// Why it has left.
+    pub(super) reason: Option<DisconnectReason>,
+    /// How many of the last bytes to it the server has told to be lost.
+    pub(super) undelivered: Option<usize>,
+    pub(super) dialect: Dialect,
+    /// Where the server's end of it is listened to.
+    pub(super) tap: Option<Tap>,
+    /// How far it had been read, and when.
+    arrivals: Vec<(usize, Instant)>,
+    /// When its connection came about, and bytes came last.
+    pub(super) up_at: Option<Instant>,
+    pub(super) read_at: Option<Instant>,
     pub(super) heard: usize,
     pub(super) heard_in_pump: usize,
     /// When the handlers last heard of it.
     pub(super) heard_at: Option<Instant>,
     /// Whether a message of it was heard, and whether that or a later one has made it a hexapod.
     spoken: bool,
-    hexapod: bool,
+    pub(super) hexapod: bool,
     /// The longest payload that a hexapod accepts.
     pub(super) max_frame: usize,
     /// How many of its words are for the session: nobody is told when they are heard.
     pub(super) untold: usize,
     /// Whether it was sent away, and closed from within.
     pub(super) kicked: bool,
-    closed: bool,
+    pub(super) closed: bool,
     /// What the second set of handlers was told: that it has come, and that it has left.
     second: (bool, bool),
 }
@@ -71,7 +91,7 @@ pub(super) struct Line {
 #[derive(Debug, PartialEq)]
 pub(super) enum Next {
     Message {
-        start: usize,
+        canonical: Vec<u8>,
         end: usize,
     },
     NotAMessage {
@@ -100,6 +120,21 @@ pub(super) struct World {
     pub(super) trips_on_leaving: bool,
     /// Whether the server has told that something was not delivered.
     pub(super) lost: bool,
+    /// What the server has told to have gone wrong, and how much more without saying what.
+    pub(super) faults: Faults,
+    pub(super) more_faults: u64,
+    /// All messages that were handled, and their bytes.
+    pub(super) handled: (u64, u64),
+    /// The first pump after the last pause, as silence is judged and as frames are.
+    pub(super) resumed: Option<Instant>,
+    pub(super) resumed_frames: Vec<Instant>,
+    /// Since when every pump has listened to everybody.
+    pub(super) steady_since: Option<Instant>,
+    /// What handlers do that do as they like, and whether one has asked for the end.
+    pub(super) choices: Choices,
+    pub(super) wants_end: bool,
+    /// What further sets of handlers were told that come and go.
+    pub(super) more_sets: Vec<MoreSet>,
     /// Whether the server was told to shut down.
     pub(super) closing: bool,
     /// Whether there is a queue of events, and what is to be found there.
@@ -128,6 +163,40 @@ impl Told {
     }
 }
 
+/// What a set of handlers was told that was attached later on, until it is detached.
+#[derive(Debug, Default)]
+pub(super) struct MoreSet {
+    pub(super) is_there: bool,
+    came: Vec<PeerId>,
+    left: Vec<PeerId>,
+}
+
+impl MoreSet {
+    pub(super) fn attached() -> Self {
+        Self { is_there: true, ..Self::default() }
+    }
+
+    pub(super) fn came(&mut self, peer: PeerId) {
+        assert!(self.is_there, "told after it was detached");
+        assert!(!self.came.contains(&peer) && !self.left.contains(&peer), "told twice");
+        self.came.push(peer);
+    }
+
+    pub(super) fn left(&mut self, peer: PeerId) {
+        assert!(self.is_there, "told after it was detached");
+        assert!(!self.left.contains(&peer), "told twice");
+        self.left.push(peer);
+    }
+
+    /// Of whom it was told that they came, it was told that they left.
+    pub(super) fn check(&self, lines: &[Line]) {
+        let gone = |peer: &&PeerId| lines.iter().any(|l| l.left && l.peer == Some(**peer));
+        let gone = self.came.iter().filter(gone);
+        let told = |peer: &PeerId| !self.is_there || self.left.contains(peer);
+        assert!(gone.into_iter().all(told), "a set was not told of an end");
+    }
+}
+
 /// The game's data of one peer.
 #[derive(Debug, Default)]
 pub(super) struct Player {
@@ -135,7 +204,7 @@ pub(super) struct Player {
     pub(super) heard: usize,
 }
 
-type Ctx<'a, 'c> = &'a mut Context<'c, World, Player>;
+pub(super) type Ctx<'a, 'c> = &'a mut Context<'c, World, Player>;
 
 /// Where the payload of the frame begins and ends that stands here, if it is whole.
 pub(super) fn whole_frame(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
@@ -146,22 +215,40 @@ pub(super) fn whole_frame(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 }
 
 /// What stands at this place of what was sent.
-fn next(sent: &[u8], at: usize, config: &Config) -> Next {
-    let unfinished = Next::Unfinished(sent.len() - at);
-    let Some(prefix) = sent.get(at..at + 4) else { return unfinished };
-    let max = config.max_frame_len;
-    // Judged by the prefix alone; which lengths are bad is the business of the target `frame`.
-    if let Err(error) = LengthPrefix.find(Input::new((prefix, &[])), &mut Progress::default(), max)
-    {
-        return Next::Broken(ProtocolError::Frame(error));
-    }
-    let Some((start, end)) = whole_frame(sent, at) else { return unfinished };
-    let payload = &sent[start..end];
-    match Message::read(payload, &mut Index::default(), config.limits()) {
-        Ok(_) => Next::Message { start, end },
+fn next(line: &Line, config: &Config) -> Next {
+    let (rest, dialect) = (&line.sent[line.at..], line.dialect);
+    let (input, progress) = (Input::new((rest, &[])), &mut Progress::default());
+    // Looked at in one piece; that pieces make no difference is the business of other targets.
+    let frame = match dialect.framing().find(input, progress, config.max_frame_len) {
+        Ok(Some(frame)) => frame,
+        Ok(None) => return Next::Unfinished(rest.len()),
+        Err(error) => return Next::Broken(ProtocolError::Frame(error)),
+    };
+    let (payload, end) = (&rest[frame.payload], line.at + frame.len);
+    let canonical = match canonical(dialect, payload, config) {
+        Ok(canonical) => canonical,
+        Err(Unread::NotAMessage(error)) => return Next::NotAMessage { end, error },
+        Err(Unread::Broken(error)) => return Next::Broken(error),
+    };
+    match Message::read(&canonical, &mut Index::default(), config.limits()) {
+        Ok(_) => Next::Message { canonical, end },
         Err(ReadError::NotAMessage(error)) => Next::NotAMessage { end, error },
         Err(ReadError::Malformed(error)) => Next::Broken(ProtocolError::Payload(error)),
     }
+}
+
+/// A payload of a dialect as canonical bytes.
+pub(super) fn canonical(
+    dialect: Dialect,
+    payload: &[u8],
+    config: &Config,
+) -> Result<Vec<u8>, Unread> {
+    let mut canonical = Vec::new();
+    match dialect.codec() {
+        None => canonical.extend(payload),
+        Some(codec) => translate(codec, payload, config.limits(), &mut canonical)?,
+    }
+    Ok(canonical)
 }
 
 /// What a hello calls its game, and the longest payload that it accepts; nothing if it is not
@@ -183,6 +270,37 @@ fn household(addr: SocketAddr) -> u16 {
     }
 }
 
+impl Line {
+    pub(super) fn tapped(dialect: Dialect, tap: Tap) -> Self {
+        Self { dialect, tap: Some(tap), ..Self::default() }
+    }
+
+    /// Takes over what the server has read.
+    pub(super) fn listen(&mut self) {
+        let Some(tap) = &self.tap else { return };
+        let mut tap = tap.lock();
+        if !tap.read.is_empty() {
+            self.sent.append(&mut tap.read);
+            self.arrivals.retain(|(end, _)| *end > self.at);
+            self.arrivals.extend(tap.read_at.map(|then| (self.sent.len(), then)));
+        }
+        self.read_at = tap.read_at;
+        self.ended = tap.ended;
+    }
+
+    /// How long nothing has come.
+    pub(super) fn silence(&self, now: Instant, resumed: Option<Instant>) -> Duration {
+        let heard = self.read_at.max(self.up_at).max(self.heard_at).unwrap_or(now);
+        let since = if self.hexapod { Some(heard).max(resumed) } else { Some(heard) };
+        now.saturating_duration_since(since.unwrap_or(heard))
+    }
+
+    /// How long it may be silent.
+    pub(super) fn patience(&self, config: &Config) -> Duration {
+        if self.hexapod { config.idle_timeout } else { config.plain_idle_timeout }
+    }
+}
+
 /// The line that has this address.
 pub(super) fn line(addr: SocketAddr) -> usize {
     match addr.ip() {
@@ -193,13 +311,14 @@ pub(super) fn line(addr: SocketAddr) -> usize {
 
 impl World {
     /// What stands next in a line, and is for the game; the session's own words are passed over.
-    fn next(&mut self, line: usize) -> Next {
+    pub(super) fn next(&mut self, line: usize) -> Next {
         let line = &mut self.lines[line];
+        line.listen();
         loop {
-            let next = next(&line.sent, line.at, &self.config);
-            let Next::Message { start, end } = next else { return next };
-            let mut index = Index::default();
-            let message = Message::read(&line.sent[start..end], &mut index, self.config.limits());
+            let next = next(line, &self.config);
+            let Next::Message { canonical, end } = &next else { return next };
+            let (end, mut index) = (*end, Index::default());
+            let message = Message::read(canonical, &mut index, self.config.limits());
             let Ok(message) = message else { panic!("a message that is none") };
             match (message.action(), line.hexapod) {
                 ("$bye", true) => return Next::Goodbye,
@@ -258,6 +377,35 @@ impl World {
         self.lines.iter().all(|line| line.second == (line.peer.is_some(), line.left))
     }
 
+    /// Fetches what was queued, which is what the handlers were told; tells whether it was so much
+    /// that reading has stopped.
+    pub(super) fn fetch(&mut self, server: &mut Server<Self, Player>, queue: usize) -> bool {
+        let mut fetched = 0;
+        while let Some(event) = server.next_event() {
+            fetched += 1;
+            assert_eq!(Some(Told::from_queue(&event)), self.events.pop_front());
+        }
+        assert!(self.events.is_empty(), "not queued: {:?}", self.events);
+        // One more message, and whoever left because of it.
+        let most = queue + 2 + self.lines.len();
+        assert!(!self.queues || fetched <= most, "read on with a full queue");
+        self.queues && fetched >= queue
+    }
+
+    /// The table of peers is what the handlers have been told.
+    pub(super) fn check_peers(&self, server: &Server<Self, Player>) {
+        let here: Vec<PeerId> = server.peers().map(|peer| peer.id()).collect();
+        let told = self.peers.iter().copied();
+        let told = told.filter(|id| self.lines.iter().any(|l| l.peer == Some(*id) && !l.left));
+        assert!(told.eq(here.iter().copied()), "the table differs from what was told");
+        assert!(here.is_sorted() && here.len() <= self.config.max_peers);
+        for peer in server.peers() {
+            let (player, line) = (peer.data(), line(peer.addr()));
+            assert_eq!((player.line, player.heard), (line, self.lines[line].heard));
+            assert_eq!(peer.dialect(), self.lines[line].dialect);
+        }
+    }
+
     /// How many are here, in all and from a household.
     fn here(&self, household: u16) -> (usize, usize) {
         let here = self.lines.iter().filter(|line| line.peer.is_some() && !line.left);
@@ -275,16 +423,19 @@ impl World {
         assert!(line.peer.is_none() && !line.refused, "connected twice");
         line.peer = Some(peer);
         line.household = household;
-        line.heard_at = Some(self.now);
+        // It was there before anybody was told: who watches the taps knows since when.
+        if line.tap.is_none() {
+            line.heard_at = Some(self.now);
+        }
     }
 
     /// A message is handled: the next one of this line, and no other.
     fn handle(&mut self, at: usize, peer: PeerId, payload: &[u8]) {
         let next = self.next(at);
-        let Next::Message { start, end } = next else { panic!("handled where there is {next:?}") };
+        let Next::Message { canonical, end } = next else { panic!("handled, and it is {next:?}") };
         self.keep(Told::Message(peer, payload.to_vec()));
         let line = &mut self.lines[at];
-        assert_eq!(payload, &line.sent[start..end], "the next message");
+        assert_eq!(payload, canonical, "the next message");
         assert_eq!(line.peer, Some(peer), "handled before on_connect");
         assert!(!line.left, "handled after on_disconnect");
         line.at = end;
@@ -293,11 +444,13 @@ impl World {
         line.heard_in_pump += 1;
         line.heard_at = Some(self.now);
         self.messages += 1;
+        self.handled = (self.handled.0 + 1, self.handled.1 + payload.len() as u64);
         assert!(line.heard_in_pump <= self.config.messages_per_pump, "more than its share");
     }
 
     fn fault(&mut self, fault: &Fault) {
         assert!(!fault.to_string().is_empty());
+        self.faults.count(&fault.cause);
         match (&fault.cause, fault.peer) {
             (FaultCause::NotAMessage(error), Some(peer)) => {
                 let at = self.lines.iter().position(|line| line.peer == Some(peer));
@@ -305,8 +458,11 @@ impl World {
                 assert!(!self.lines[at].left, "a fault after the end");
                 match self.next(at) {
                     Next::NotAMessage { end, error: expected } if expected == *error => {
-                        self.lines[at].at = end;
-                        self.lines[at].heard_at = Some(self.now);
+                        let line = &mut self.lines[at];
+                        line.at = end;
+                        if line.tap.is_none() {
+                            line.heard_at = Some(self.now);
+                        }
                     }
                     other => panic!("{fault} where there is {other:?}"),
                 }
@@ -322,10 +478,14 @@ impl World {
                 line.refused = true;
             }
             (FaultCause::NotAMessage(_) | FaultCause::Refused { .. }, _) => panic!("{fault}"),
-            (FaultCause::Undelivered { bytes }, _) => {
+            (FaultCause::Undelivered { bytes }, peer) => {
                 assert!(*bytes > 0);
                 self.lost = true;
+                let line = self.line_of(peer.expect("bytes for somebody"));
+                assert!(line.undelivered.is_none(), "lost twice");
+                line.undelivered = Some(*bytes);
             }
+            (FaultCause::More { faults }, _) => self.more_faults += faults,
             _ => {}
         }
     }
@@ -338,6 +498,7 @@ impl World {
         assert_eq!(line.peer, Some(peer), "left without having come");
         assert!(!line.left, "left twice");
         line.left = true;
+        line.reason = Some(reason.clone());
         self.closed += 1;
         let ours = [DisconnectReason::LocalClose, DisconnectReason::Shutdown];
         let well = at != CANARY || ours.contains(reason);
@@ -349,7 +510,23 @@ impl World {
             DisconnectReason::CutOff { bytes } => {
                 line.ended && next == Next::Unfinished(*bytes) && *bytes > 0
             }
-            DisconnectReason::Protocol(error) => next == Next::Broken(*error),
+            // Where the bytes tell no length, the error tells how many there were.
+            DisconnectReason::Protocol(error) => match &next {
+                Next::Broken(expected) if line.dialect == Dialect::REPOD => expected == error,
+                Next::Broken(expected) => kind_of(expected) == kind_of(error),
+                _ => false,
+            },
+            DisconnectReason::Timeout(Timeout::Frame) if line.tap.is_some() => {
+                let began = line.arrivals.iter().find(|(end, _)| *end > line.at);
+                let (_, began) = began.expect("a frame that has begun");
+                // Of all pauses the first one is forgiven. Where a full queue or a panic has kept
+                // everybody from being read, that was one, too.
+                let is_steady = self.steady_since.is_none_or(|then| then <= *began);
+                let forgiven = self.resumed_frames.iter().find(|then| is_steady && *then > began);
+                let since = forgiven.unwrap_or(began);
+                let silence = self.now.saturating_duration_since(*since);
+                fits && silence > self.config.frame_timeout
+            }
             DisconnectReason::Timeout(Timeout::Frame) => {
                 let since = line.heard_at.unwrap_or(self.now);
                 let silence = self.now.saturating_duration_since(since);
@@ -362,9 +539,19 @@ impl World {
             DisconnectReason::LocalClose => line.closed,
             DisconnectReason::Shutdown => self.closing,
             // These do not wait for what was sent to be handled.
-            DisconnectReason::Timeout(Timeout::Idle)
-            | DisconnectReason::SlowConsumer { .. }
-            | DisconnectReason::Io(_) => true,
+            DisconnectReason::Timeout(Timeout::Idle) => match line.tap {
+                Some(_) => line.silence(self.now, self.resumed) > line.patience(&self.config),
+                None => true,
+            },
+            DisconnectReason::SlowConsumer { queued, max } => {
+                let most = self.config.outbound() + OWN_ROOM;
+                let full = line.tap.as_ref().is_none_or(|tap| tap.lock().is_stuck);
+                full && *queued <= most && *max <= most
+            }
+            DisconnectReason::Io(kind) => match &line.tap {
+                Some(tap) => fits && tap.lock().errors.contains(kind),
+                None => true,
+            },
         };
         assert!(fits, "left because {reason}, where there is {next:?}");
     }

@@ -39,8 +39,9 @@
 //!
 //! [`get`](crate::Message::get) reads a field as the type that you ask for. Where there is no such
 //! field, or it is a number, `?` ends the handler with an error that says so; the error is reported
-//! on standard error, the peer stays, and the server goes on. [`msg!`](crate::msg) makes a message,
-//! and [`ctx.send`](crate::Context::send) gives it to the peer whose message this is.
+//! on standard error (the first of each kind), the peer stays, and the server goes on.
+//! [`msg!`](crate::msg) makes a message, and [`ctx.send`](crate::Context::send) gives it to the
+//! peer whose message this is.
 //!
 //! ```no_run
 //! // src/bin/echo_client.rs
@@ -234,9 +235,10 @@
 //!
 //! Never trust what a client says. It may be another program than yours: here it adds ten at most,
 //! or is sent away, with a reason that its player reads. `msg.get::<i64>` has already refused what
-//! is no whole number, and [`Config`](crate::Config) bounds how much anybody can send.
+//! is no whole number, and [`Config`](crate::Config) bounds how much anybody can send. [What to
+//! believe](super::_2_messages#what-to-believe) has the rest.
 //!
-//! The rules are a function of their own, so that [a test can have them](super::_6_testing) without
+//! The rules are a function of their own, so that [a test can have them](super::_7_testing) without
 //! a network.
 //!
 //! ```no_run
@@ -290,4 +292,4 @@
 //! the end: kicked: 11 at once is cheating
 //! ```
 //!
-//! Next: [where the loop is already somebody else's](super::_2_loops).
+//! Next: [what a field can be, and what to believe](super::_2_messages).

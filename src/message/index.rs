@@ -57,14 +57,18 @@ impl Span {
     }
 }
 
+/// An offset in a payload whose length was looked at before.
 fn offset(at: usize) -> u32 {
-    u32::try_from(at).unwrap_or(u32::MAX)
+    at as u32
 }
 
 impl Index {
     /// Checks a whole payload and remembers where its fields are.
     pub(crate) fn read(&mut self, bytes: &[u8], limits: Limits) -> Result<(), ReadError> {
         self.fields.clear();
+        if u32::try_from(bytes.len()).is_err() {
+            return Err(ReadError::Malformed(DecodeError::Truncated { at: 0 }));
+        }
         let mut checker = Checker::new(bytes, limits);
         let outcome = self.walk(&mut checker).map_err(ReadError::Malformed)?;
         checker.end().map_err(ReadError::Malformed)?;
@@ -119,9 +123,11 @@ impl Index {
     /// Where the value under a key begins; the last one, should the key occur twice.
     #[inline]
     pub(crate) fn find(&self, bytes: &[u8], key: &str) -> Option<usize> {
-        let field =
-            self.fields.iter().rev().find(|field| field.key.of(bytes) == Some(key.as_bytes()))?;
-        Some(field.value as usize)
+        // Lengths first: they tell most keys apart, at a fraction of the price.
+        let is_it = |field: &&Field| {
+            field.key.len as usize == key.len() && field.key.of(bytes) == Some(key.as_bytes())
+        };
+        Some(self.fields.iter().rev().find(is_it)?.value as usize)
     }
 
     /// How many values the message holds, and how deep they nest.

@@ -157,6 +157,7 @@ impl<'m> Message<'m> {
     }
 
     /// The value of a field as it is, if there is one.
+    #[inline]
     pub fn field(&self, key: &str) -> Option<ValueRef<'m>> {
         let at = self.index.find(self.bytes, key)?;
         ValueRef::at(self.bytes, at)

@@ -4,7 +4,7 @@
 //! Its buffer comes from a small pool of the thread and goes back there when the message is
 //! dropped: a game in its stride allocates nothing to send.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::mem;
 
@@ -125,12 +125,16 @@ impl Outgoing {
             Ok(bytes) => bytes,
             Err(error) => panic!("this message cannot be sent: {error}"),
         };
-        let mut index = Index::default();
-        match Message::read(bytes, &mut index, UNLIMITED) {
+        let mut index = INDEX.try_with(Cell::take).unwrap_or_default();
+        let done = match Message::read(bytes, &mut index, UNLIMITED) {
             Ok(message) => read(&message),
             Err(ReadError::NotAMessage(error)) => panic!("this message cannot be sent: {error}"),
             Err(ReadError::Malformed(error)) => panic!("this message cannot be sent: {error}"),
+        };
+        if bytes.len() <= SPARE_MESSAGE_LEN {
+            let _ = INDEX.try_with(|spare| spare.set(index));
         }
+        done
     }
 
     /// How many values the message holds, and how deep they nest.
@@ -189,6 +193,8 @@ impl<T: FieldKey + ?Sized> FieldKey for &T {
 thread_local! {
     /// Buffers of messages that were dropped on this thread.
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    /// The index of the last message that was looked at.
+    static INDEX: Cell<Index> = Cell::default();
 }
 
 fn spare() -> Vec<u8> {

@@ -80,7 +80,8 @@ pub struct MapRef<'v> {
 
 impl<'v> ValueRef<'v> {
     /// The value that begins at this offset of a checked payload.
-    #[inline]
+    // Inlined, a `get` never makes the value: it goes from the bytes to the type that is wanted.
+    #[inline(always)]
     pub(crate) fn at(bytes: &'v [u8], at: usize) -> Option<Self> {
         let mut reader = Reader::new(bytes, at);
         let head = reader.head().ok()?;
@@ -102,12 +103,13 @@ impl<'v> ValueRef<'v> {
     }
 
     /// The value of a head that is so long, and of what follows it.
-    #[inline]
+    #[inline(always)]
     fn of(head: Head<'v>, head_len: usize, rest: &'v [u8]) -> Option<Self> {
         Some(match head {
             Head::Nil => Self::Nil,
             Head::Bool(bool) => Self::Bool(bool),
-            Head::Int(int) => Self::Int(int),
+            Head::Int(int) => Self::Int(int.into()),
+            Head::Large(int) => Self::Int(int.into()),
             Head::F32(float) => Self::F32(float),
             Head::F64(float) => Self::F64(float),
             Head::Str(text) => Self::Str(std::str::from_utf8(text).ok()?),

@@ -10,7 +10,7 @@
     )
 )]
 
-use super::{DecodeError, Head, Reader};
+use super::{DecodeError, Head, Reader, is_utf8};
 use crate::limits::Limits;
 
 /// Checks bytes that came from outside: depth, number of values, UTF-8, keys, exact length.
@@ -18,7 +18,7 @@ use crate::limits::Limits;
 pub(crate) struct Checker<'a> {
     pub(crate) reader: Reader<'a>,
     limits: Limits,
-    /// How many more values the payload may hold.
+    /// How many values there are: those of a container count as soon as its head is read.
     elements: usize,
     /// The deepest nesting so far.
     depth: usize,
@@ -26,25 +26,22 @@ pub(crate) struct Checker<'a> {
 
 impl<'a> Checker<'a> {
     pub(crate) fn new(bytes: &'a [u8], limits: Limits) -> Self {
-        Self { reader: Reader::new(bytes, 0), limits, elements: limits.elements, depth: 0 }
+        Self { reader: Reader::new(bytes, 0), limits, elements: 1, depth: 0 }
     }
 
     /// How many values were checked, and how deep they nest.
     pub(crate) fn measure(&self) -> (usize, usize) {
-        (self.limits.elements.saturating_sub(self.elements), self.depth)
+        (self.elements, self.depth)
     }
 
     /// Checks a head that stands inside `depth` containers; the values of a container come next.
-    #[inline]
+    // Handed over in memory, a head costs as much as its check.
+    #[inline(always)]
     pub(crate) fn head(&mut self, depth: usize) -> Result<Head<'a>, DecodeError> {
         let at = self.reader.at();
-        self.elements = self
-            .elements
-            .checked_sub(1)
-            .ok_or(DecodeError::TooManyElements { max: self.limits.elements })?;
         let head = self.reader.head()?;
         match head {
-            Head::Str(text) if std::str::from_utf8(text).is_err() => {
+            Head::Str(text) if !is_utf8(text) => {
                 return Err(DecodeError::InvalidUtf8 { at });
             }
             Head::Array(len) => self.container(at, len, depth)?,
@@ -55,7 +52,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks a map's key, which stands inside `depth` containers.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn key(&mut self, depth: usize) -> Result<Head<'a>, DecodeError> {
         let at = self.reader.at();
         match self.head(depth)? {
@@ -65,30 +62,43 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks a whole value that stands inside `depth` containers.
-    #[inline]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn value(&mut self, depth: usize) -> Result<(), DecodeError> {
         let head = self.head(depth)?;
         self.content(head, depth)
     }
 
     /// Checks the values inside a container whose head was just read.
+    #[inline]
     pub(crate) fn content(&mut self, head: Head<'_>, depth: usize) -> Result<(), DecodeError> {
-        let inside = depth.saturating_add(1);
         match head {
-            Head::Array(len) => {
-                for _ in 0..len {
-                    self.value(inside)?;
-                }
+            Head::Array(len) => self.values(len, false, depth.saturating_add(1)),
+            Head::Map(len) => self.values(len, true, depth.saturating_add(1)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Checks values or pairs that stand inside `depth` containers. It is the one that recurses, so
+    /// its frame is kept small.
+    fn values(&mut self, len: usize, pairs: bool, depth: usize) -> Result<(), DecodeError> {
+        for _ in 0..len {
+            if pairs {
+                self.next_key(depth)?;
             }
-            Head::Map(len) => {
-                for _ in 0..len {
-                    self.key(inside)?;
-                    self.value(inside)?;
-                }
-            }
-            _ => {}
+            let head = self.next_head(depth)?;
+            self.content(head, depth)?;
         }
         Ok(())
+    }
+
+    #[inline(never)]
+    fn next_key(&mut self, depth: usize) -> Result<(), DecodeError> {
+        self.key(depth).map(|_| ())
+    }
+
+    #[inline(never)]
+    fn next_head(&mut self, depth: usize) -> Result<Head<'a>, DecodeError> {
+        self.head(depth)
     }
 
     /// Checks that nothing follows.
@@ -108,7 +118,8 @@ impl<'a> Checker<'a> {
         if values > self.reader.left() {
             return Err(DecodeError::Truncated { at });
         }
-        if values > self.elements {
+        self.elements = self.elements.saturating_add(values);
+        if self.elements > self.limits.elements {
             return Err(DecodeError::TooManyElements { max: self.limits.elements });
         }
         self.depth = self.depth.max(depth.saturating_add(1));

@@ -92,7 +92,10 @@ pub enum DecodeError {
 pub(crate) enum Head<'a> {
     Nil,
     Bool(bool),
-    Int(i128),
+    Int(i64),
+    /// An integer beyond the other: two words instead of one of 128 bits, which would make every
+    /// head twice as long.
+    Large(u64),
     F32(f32),
     F64(f64),
     /// Not yet known to be UTF-8.
@@ -106,12 +109,17 @@ pub(crate) enum Head<'a> {
 }
 
 impl Head<'_> {
+    #[inline]
+    fn of_u64(int: u64) -> Self {
+        i64::try_from(int).map_or(Self::Large(int), Self::Int)
+    }
+
     /// What the value is, with its article.
     pub(crate) fn kind(self) -> &'static str {
         match self {
             Self::Nil => "nil",
             Self::Bool(_) => "a bool",
-            Self::Int(_) => "an integer",
+            Self::Int(_) | Self::Large(_) => "an integer",
             Self::F32(_) | Self::F64(_) => "a float",
             Self::Str(_) => "a text",
             Self::Bytes(_) => "bytes",
@@ -119,6 +127,32 @@ impl Head<'_> {
             Self::Array(_) => "an array",
             Self::Map(_) => "a map",
         }
+    }
+}
+
+/// Whether bytes are UTF-8. Most texts are short and ASCII, and two looks at eight bytes tell that.
+#[inline]
+fn is_utf8(text: &[u8]) -> bool {
+    is_short_ascii(text) || std::str::from_utf8(text).is_ok()
+}
+
+/// Whether bytes are at most sixteen, and ASCII all of them.
+#[inline]
+fn is_short_ascii(text: &[u8]) -> bool {
+    const HIGH: u64 = 0x8080_8080_8080_8080;
+    const HIGH_4: u32 = 0x8080_8080;
+    // The first bytes and the last ones overlap, and so leave out none.
+    match (text.first_chunk(), text.last_chunk()) {
+        (Some(first), Some(last)) => {
+            let both = u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last);
+            both & HIGH == 0 && text.len() <= 16
+        }
+        _ => match (text.first_chunk(), text.last_chunk()) {
+            (Some(first), Some(last)) => {
+                (u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last)) & HIGH_4 == 0
+            }
+            _ => text.iter().all(u8::is_ascii),
+        },
     }
 }
 

@@ -20,39 +20,45 @@ use super::{DecodeError, Head};
 /// Reads values from bytes, one head after the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    /// What is left: to take from its front is one comparison, where an offset needs two.
+    rest: &'a [u8],
+    /// How many bytes there were.
+    len: usize,
 }
 
 impl<'a> Reader<'a> {
+    #[inline]
     pub(crate) fn new(bytes: &'a [u8], at: usize) -> Self {
-        Self { bytes, at }
+        Self { rest: bytes.get(at..).unwrap_or_default(), len: bytes.len() }
     }
 
     /// How many bytes have been read, counted from the start of the bytes.
+    #[inline]
     pub(crate) fn at(&self) -> usize {
-        self.at
+        self.len.saturating_sub(self.rest.len())
     }
 
     /// How many bytes are left.
+    #[inline]
     pub(crate) fn left(&self) -> usize {
-        self.bytes.len().saturating_sub(self.at)
+        self.rest.len()
     }
 
     /// The bytes that are left.
+    #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
+        self.rest
     }
 
     /// Reads the next head. On an error the position is unspecified.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn head(&mut self) -> Result<Head<'a>, DecodeError> {
-        let at = self.at;
+        let at = self.at();
         self.head_or_cut(at).ok_or(DecodeError::Truncated { at })?
     }
 
     /// The next head; `None` where the bytes end inside it.
-    // A head takes 48 bytes: handed through memory instead, it doubles what a message costs.
+    // A head takes 24 bytes: handed through memory instead, it doubles what a message costs.
     #[inline(always)]
     fn head_or_cut(&mut self, at: usize) -> Option<Result<Head<'a>, DecodeError>> {
         let [marker] = self.array()?;
@@ -70,11 +76,11 @@ impl<'a> Reader<'a> {
             Marker::U8 => Head::Int(u8::from_be_bytes(self.array()?).into()),
             Marker::U16 => Head::Int(u16::from_be_bytes(self.array()?).into()),
             Marker::U32 => Head::Int(u32::from_be_bytes(self.array()?).into()),
-            Marker::U64 => Head::Int(u64::from_be_bytes(self.array()?).into()),
+            Marker::U64 => Head::of_u64(u64::from_be_bytes(self.array()?)),
             Marker::I8 => Head::Int(i8::from_be_bytes(self.array()?).into()),
             Marker::I16 => Head::Int(i16::from_be_bytes(self.array()?).into()),
             Marker::I32 => Head::Int(i32::from_be_bytes(self.array()?).into()),
-            Marker::I64 => Head::Int(i64::from_be_bytes(self.array()?).into()),
+            Marker::I64 => Head::Int(i64::from_be_bytes(self.array()?)),
             Marker::Str8 => Head::Str(self.take_8()?),
             Marker::Str16 => Head::Str(self.take_16()?),
             Marker::Str32 => Head::Str(self.take_32()?),
@@ -119,15 +125,18 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
+    #[inline]
     fn take(&mut self, len: usize) -> Option<&'a [u8]> {
-        let end = self.at.checked_add(len)?;
-        let taken = self.bytes.get(self.at..end)?;
-        self.at = end;
+        let (taken, rest) = self.rest.split_at_checked(len)?;
+        self.rest = rest;
         Some(taken)
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
-        self.take(N)?.try_into().ok()
+        let (taken, rest) = self.rest.split_first_chunk()?;
+        self.rest = rest;
+        Some(*taken)
     }
 
     fn len_16(&mut self) -> Option<usize> {

@@ -22,11 +22,11 @@ fn heads_of_every_format() {
         (&[0xcc, 0xff], Head::Int(255)),
         (&[0xcd, 0x01, 0x00], Head::Int(256)),
         (&[0xce, 0, 0, 0, 1], Head::Int(1)),
-        (&[0xcf, 255, 255, 255, 255, 255, 255, 255, 255], Head::Int(u64::MAX.into())),
+        (&[0xcf, 255, 255, 255, 255, 255, 255, 255, 255], Head::Large(u64::MAX)),
         (&[0xd0, 0x80], Head::Int(-128)),
         (&[0xd1, 0x80, 0], Head::Int(i16::MIN.into())),
         (&[0xd2, 0x80, 0, 0, 0], Head::Int(i32::MIN.into())),
-        (&[0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0], Head::Int(i64::MIN.into())),
+        (&[0xd3, 0x80, 0, 0, 0, 0, 0, 0, 0], Head::Int(i64::MIN)),
         (&[0xca, 0x3f, 0xc0, 0, 0], Head::F32(1.5)),
         (&[0xcb, 0x3f, 0xf8, 0, 0, 0, 0, 0, 0], Head::F64(1.5)),
         (&[0xa1, b'x'], Head::Str(b"x")),
@@ -127,22 +127,4 @@ fn timestamps_take_the_smallest_of_three_forms() {
     assert_eq!(timestamp(-1, &[255; 12]), None, "too many nanoseconds");
     let bad = Timestamp { seconds: 0, nanoseconds: NANOSECONDS };
     assert_eq!(write_timestamp(&mut Vec::new(), bad), Err(NotExpressible));
-}
-
-#[test]
-fn every_three_byte_payload_is_answered_without_a_panic() {
-    let (mut good, mut bad) = (0_u32, 0_u32);
-    // All 2^24 take too long without optimisation; every marker first, then a coarse grid.
-    for first in 0..=255 {
-        for second in (0..=255).step_by(5) {
-            for third in (0..=255).step_by(5) {
-                match check(&[first, second, third]) {
-                    Ok(_) => good += 1,
-                    Err(_) => bad += 1,
-                }
-            }
-        }
-    }
-    assert_eq!(good + bad, 256 * 52 * 52);
-    assert!(good > 0 && bad > 0);
 }

@@ -18,6 +18,9 @@ use rmp::Marker;
 use super::{FIX_ARRAY, Head, NANOSECONDS, Reader, TIMESTAMP};
 use crate::value::Timestamp;
 
+/// The marker of a text of no more than 31 bytes, with its length in the lower bits.
+const FIX_STR: u8 = 0xa0;
+
 /// What cannot be written as MessagePack at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotExpressible;
@@ -61,6 +64,12 @@ pub(crate) fn write_f64(out: &mut Vec<u8>, float: f64) {
 }
 
 pub(crate) fn write_str(out: &mut Vec<u8>, text: &str) -> Result<(), NotExpressible> {
+    // Nearly all are keys and names.
+    if let Ok(len @ ..=31) = u8::try_from(text.len()) {
+        out.push(FIX_STR | len);
+        out.extend_from_slice(text.as_bytes());
+        return Ok(());
+    }
     length(text.len())?;
     written(rmp::encode::write_str(out, text));
     Ok(())

@@ -170,7 +170,7 @@ impl<P: Default> Net<P> {
     pub(super) fn up(&mut self, peer: PeerId) {
         self.activity.opened += 1;
         if let Some(addr) = self.peers.get(peer.0).map(|entry| entry.addr) {
-            self.trace(peer, Step::Connected(addr));
+            self.trace(peer, || Step::Connected(addr));
         }
         self.events.push_back(Lifecycle::new(peer, Change::Up));
     }
@@ -250,8 +250,8 @@ impl<P: Default> Net<P> {
         }
         match &change {
             Change::Up => {}
-            Change::Failed(error) => self.trace(peer, Step::ConnectFailed(error)),
-            Change::Down(reason) => self.trace(peer, Step::Disconnected(reason)),
+            Change::Failed(error) => self.trace(peer, || Step::ConnectFailed(error)),
+            Change::Down(reason) => self.trace(peer, || Step::Disconnected(reason)),
         }
         self.events.push_back(Lifecycle::new(peer, change));
     }
@@ -315,7 +315,7 @@ impl<P: Default> Net<P> {
 
     /// How long until something is due, counted from the last pump.
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        if !self.events.is_empty() || !self.faults.is_empty() {
+        if self.is_cut_short || !self.events.is_empty() || !self.faults.is_empty() {
             return Some(Duration::ZERO);
         }
         let silence = self.peers.iter().filter_map(|(_, entry)| {

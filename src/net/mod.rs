@@ -73,6 +73,8 @@ pub(crate) struct Net<P> {
     /// When the round that is going on began, in which every peer is listened to once. A full queue
     /// of events, or a panic, makes it take more than one pump.
     round: Option<Instant>,
+    /// Whether the last pump did not come to its end, because a handler has panicked.
+    is_cut_short: bool,
     tracer: Option<Tracer>,
     /// A payload in a dialect's own codec.
     encoded: Vec<u8>,
@@ -147,6 +149,7 @@ impl<P: Default> Net<P> {
             pumped: None,
             resumed: None,
             round: None,
+            is_cut_short: false,
             tracer: None,
             encoded: Vec::new(),
         }
@@ -221,6 +224,12 @@ impl<P: Default> Net<P> {
         if gap > self.config.handshake_timeout / 2 {
             self.forgive_greetings();
         }
+        // What was said in a pump that was cut short is not to wait for one that is not: whoever
+        // makes a handler panic time after time would keep everybody else from hearing anything.
+        if std::mem::replace(&mut self.is_cut_short, true) {
+            self.beat();
+            self.flush();
+        }
     }
 
     /// Reads on, to the next payload or lifecycle event.
@@ -270,6 +279,7 @@ impl<P: Default> Net<P> {
 
     /// Ends a pump: writes what was sent, counts, forgets transports that are done.
     pub(crate) fn end(&mut self, inbox: &mut Inbox) -> Activity {
+        self.is_cut_short = false;
         self.flush();
         for (at, link) in self.links.iter_mut().enumerate() {
             let Some(transport) = &mut link.transport else { continue };
@@ -336,10 +346,11 @@ impl<P: Default> Net<P> {
     }
 
     /// Shows a step to the tracer, if there is one.
-    fn trace(&mut self, peer: PeerId, step: Step<'_>) {
+    #[inline]
+    fn trace<'s>(&mut self, peer: PeerId, step: impl FnOnce() -> Step<'s>) {
         if let Some(tracer) = &mut self.tracer {
             let at = self.now.saturating_duration_since(self.begun.unwrap_or(self.now));
-            tracer.show(&Trace { at, peer, step });
+            tracer.show(&Trace { at, peer, step: step() });
         }
     }
 

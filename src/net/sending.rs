@@ -208,7 +208,7 @@ impl<P: Default> Net<P> {
             return Err(SendError::TooLong { len: payload.len(), max: accepted });
         }
         self.hand_over(wire, payload, Whose::Game)?;
-        self.trace(to, Step::Sent(MapRef::of(canonical)));
+        self.trace(to, || Step::Sent(MapRef::of(canonical)));
         self.traffic.sent(self.now, payload.len());
         if let Some(entry) = self.peers.get_mut(to.0) {
             entry.traffic().sent(self.now, payload.len());
@@ -235,7 +235,7 @@ impl<P: Default> Net<P> {
             self.hand_over(wire, payload, Whose::Own)?;
             // Who is turned away is no peer, and not traced.
             if let Some(peer) = self.owners(wire.link as usize, wire.conn) {
-                self.trace(peer, Step::Sent(MapRef::of(canonical)));
+                self.trace(peer, || Step::Sent(MapRef::of(canonical)));
             }
             Ok(())
         });

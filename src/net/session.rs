@@ -114,7 +114,8 @@ impl<'m> Introduction<'m> {
             game: get("game").get()?,
             version: get("version").get()?,
             max_frame: get("max_frame").get()?,
-            full: get("full").get::<Option<bool>>()?.unwrap_or(false),
+            // Not one of the four: whatever else stands there is passed over.
+            full: get("full") == ValueRef::Bool(true),
         })
     }
 
@@ -255,11 +256,10 @@ impl<P: Default> Net<P> {
 
     /// Takes note of a message; tells whether it is for the game.
     pub(crate) fn hear(&mut self, peer: PeerId, message: &Message<'_>) -> Verdict {
+        self.trace(peer, || Step::Received(message.fields()));
         let Some(entry) = self.peers.get_mut(peer.0) else { return Verdict::Session };
         entry.heard = self.now;
         let first = !std::mem::replace(&mut entry.has_spoken, true);
-        self.trace(peer, Step::Received(message.fields()));
-        let Some(entry) = self.peers.get(peer.0) else { return Verdict::Session };
         match &entry.phase {
             Phase::Up if message.action().starts_with(RESERVED) => {
                 if entry.vitals.is_some() {

@@ -64,7 +64,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    pub(super) fn count(&mut self, cause: &FaultCause) {
+    pub(crate) fn count(&mut self, cause: &FaultCause) {
         let counter = match cause {
             FaultCause::Handler(_) => &mut self.handler,
             FaultCause::Send(_) => &mut self.send,

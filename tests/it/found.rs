@@ -438,3 +438,41 @@ fn conditions_may_be_as_extreme_as_a_duration_can_say() {
         }
     }
 }
+
+/// A peer whose every message makes a handler panic: the others hear what they were told all the
+/// same, and are asked for signs of life, as long as somebody pumps on.
+#[test]
+fn a_panic_in_every_pump_keeps_nobody_from_hearing() {
+    let (memory, network) = memory();
+    let (mut server, addr): (Server<Log>, SocketAddr) = network.server(Config::new());
+    server.on("trip", |ctx, _| {
+        ctx.broadcast(msg!("said"));
+        std::panic::resume_unwind(Box::new("on purpose"))
+    });
+    let mut client = Client::<u32>::with_config(Config::new().quiet(true));
+    client.connect_to_memory(&memory, addr);
+    client.on("said", |ctx, _| *ctx.state += 1);
+    client.on_disconnect(|_, reason| panic!("{reason}"));
+    let (mut log, mut said, mut now) = (Log::new(), 0, Instant::now());
+    until(|| {
+        now += FRAME;
+        client.pump_at(now, &mut said);
+        server.pump_at(now, &mut log);
+        client.is_connected()
+    });
+    let mut stream = network.stream(addr);
+    const PANICS: u32 = 900;
+    for _ in 0..PANICS {
+        stream.say(&frame(b"\x81\xa6action\xa4trip"));
+    }
+    let mut panics = 0;
+    // More than a minute, in which not one pump comes to its end.
+    for pump in 0..PANICS - 1 {
+        now += Duration::from_millis(80);
+        panics +=
+            u32::from(catch_unwind(AssertUnwindSafe(|| server.pump_at(now, &mut log))).is_err());
+        client.pump_at(now, &mut said);
+        assert_eq!((panics, said), (pump + 1, pump), "what was said comes one pump later");
+        assert_eq!(server.next_timeout(), Some(Duration::ZERO), "there is something left to do");
+    }
+}

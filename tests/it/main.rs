@@ -3,6 +3,7 @@
 #[cfg(unix)]
 mod actor;
 mod alloc;
+mod attacks;
 mod attacks_links;
 mod bencode;
 mod bounds;
@@ -18,9 +19,9 @@ mod hostile;
 mod lifecycle;
 mod manual;
 mod messages;
+mod peers;
 #[cfg(unix)]
 mod processes;
-mod python;
 mod sending;
 mod session;
 mod simulation;

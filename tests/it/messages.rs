@@ -43,7 +43,7 @@ fn not(wanted: &str, found: &str) -> String {
 }
 
 /// Runs a property on the same cases every time.
-fn check<T: std::fmt::Debug>(
+pub(crate) fn check<T: std::fmt::Debug>(
     cases: impl Strategy<Value = T>,
     property: impl Fn(T) -> Result<(), TestCaseError>,
 ) {
@@ -684,7 +684,7 @@ fn trees() -> impl Strategy<Value = Value> {
 }
 
 /// Messages as trees: an action somewhere among pairs with any other keys.
-fn messages() -> impl Strategy<Value = Value> {
+pub(crate) fn messages() -> impl Strategy<Value = Value> {
     let pairs = prop::collection::vec((scalars(), trees()), 0..5);
     (texts(), pairs, any::<prop::sample::Index>()).prop_map(|(action, pairs, at)| {
         let action_key = Value::from("action");
@@ -845,14 +845,14 @@ fn the_smallest_form_holds_at_every_border() {
 
 /// Writes values as MessagePack, each head in any legal form: an encoder that has nothing in common
 /// with the library's.
-struct Longhand<'c> {
+pub(crate) struct Longhand<'c> {
     out: Vec<u8>,
     /// Says which form the next head gets.
     choices: std::iter::Cycle<std::slice::Iter<'c, u8>>,
 }
 
 impl<'c> Longhand<'c> {
-    fn write(value: &Value, choices: &'c [u8]) -> Vec<u8> {
+    pub(crate) fn write(value: &Value, choices: &'c [u8]) -> Vec<u8> {
         let mut longhand = Self { out: Vec::new(), choices: choices.iter().cycle() };
         longhand.value(value);
         longhand.out
@@ -1073,7 +1073,7 @@ fn messages_read_like_what_they_say() {
 }
 
 /// Whether a terminal shows the text as it is: no control characters, none that turn text around.
-fn is_tame(text: &str) -> bool {
+pub(crate) fn is_tame(text: &str) -> bool {
     let turns = |char| {
         let marks = ['\u{200e}', '\u{200f}'];
         let (embeds, isolates) = ('\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}');

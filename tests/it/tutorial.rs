@@ -7,11 +7,15 @@
 
 use std::env;
 use std::fs;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hexapod::msg;
+
 use crate::examples::Program;
+use crate::harness::frame;
 use crate::manual::{blocks, page};
 
 /// A program that a page of the manual shows.
@@ -82,28 +86,28 @@ fn transcripts(page: &str) -> Vec<Transcript> {
     blocks(page, "text").into_iter().filter_map(read).collect()
 }
 
-/// The programs of the tutorial.
-struct Tutorial {
+/// Programs of the manual that were built.
+pub(crate) struct Built {
     folder: PathBuf,
 }
 
-impl Tutorial {
-    /// Builds them, with one change: where a reader has port 5071, a server has a free port, which
-    /// it tells, and a client is told.
-    fn build(mut programs: Vec<Listing>) -> Self {
-        const ADDR: &str = "\"127.0.0.1:5071\"";
+impl Built {
+    /// Builds the programs of a page, with one change: where a reader has this address, a server
+    /// has a free port, which it tells, and a client is told.
+    pub(crate) fn build(project: &str, page: &str, addr: &str) -> Self {
+        let (mut programs, addr) = (listings(page), format!("\"{addr}\""));
         for Listing { name, text } in &mut programs {
-            assert_eq!(text.matches(ADDR).count(), 1, "{name}: an address");
-            if name.ends_with("_server") {
-                let (before, behind) = text.split_once(ADDR).expect("it is there");
+            assert_eq!(text.matches(&addr).count(), 1, "{name}: an address");
+            if !name.ends_with("_client") {
+                let (before, behind) = text.split_once(&addr).expect("it is there");
                 let (bound, rest) = behind.split_once('\n').expect("a line");
                 let tell = "    println!(\"listening on {}\", server.local_addr().unwrap());";
                 *text = format!("{before}\"127.0.0.1:0\"{bound}\n{tell}\n{rest}");
             } else {
-                *text = text.replace(ADDR, "std::env::var(\"ADDR\").unwrap()");
+                *text = text.replace(&addr, "std::env::var(\"ADDR\").unwrap()");
             }
         }
-        Self { folder: cargo("tutorial", "build", "", &programs) }
+        Self { folder: cargo(project, "build", "", &programs) }
     }
 
     fn start(&self, args: &[String], addr: &str) -> Program {
@@ -112,7 +116,7 @@ impl Tutorial {
     }
 
     /// A server, and its address.
-    fn server(&self, name: &str) -> (Program, String) {
+    pub(crate) fn server(&self, name: &str) -> (Program, String) {
         let mut server = self.start(&[name.to_owned()], "");
         let addr = server.begins("listening on ");
         (server, addr)
@@ -127,7 +131,7 @@ fn the_tutorial_does_what_it_says() {
     let pairs = ["echo", "chat", "counter"];
     let wanted = pairs.map(|name| [format!("{name}_server"), format!("{name}_client")]);
     assert_eq!(names, wanted.concat());
-    let tutorial = Tutorial::build(programs);
+    let tutorial = Built::build("tutorial", &page, "127.0.0.1:5071");
     let transcripts = transcripts(&page);
     let [echo, alone, ann, seven, eleven] = &transcripts[..] else {
         panic!("{} transcripts", transcripts.len());
@@ -139,9 +143,33 @@ fn the_tutorial_does_what_it_says() {
         program
     };
 
-    let (_server, addr) = tutorial.server("echo_server");
+    let (mut server, addr) = tutorial.server("echo_server");
     let mut client = shows(tutorial.start(&echo.args, &addr), echo);
     assert_eq!(client.ends(), Some(0));
+    // Of a field that is missing or of another type standard error is told, once; the peer stays,
+    // and the server goes on. There are 64 such lines at most, and one that says so.
+    let mut stream = TcpStream::connect(&addr).expect("the server listens");
+    let mut say = |message: hexapod::Outgoing| {
+        let payload = frame(message.to_bytes().expect("good"));
+        stream.write_all(&payload).expect("the peer stays");
+    };
+    say(msg!("shout"));
+    say(msg!("shout", text: 7));
+    (0..100).for_each(|n| say(msg!(&format!("unknown {n}"))));
+    say(msg!("shout", text: "hello"));
+    let first = server.begins("error: hexapod: the handler of \"shout\" from #2 failed: ");
+    let more = " (on_error would tell you of each)";
+    assert_eq!(first, format!("field \"text\" of action \"shout\" is missing{more}"));
+    for n in 0..63 {
+        let start = format!("error: hexapod: no handler for action \"unknown {n}\", which #2");
+        server.begins(&start);
+    }
+    server.says("error: hexapod: more will not be reported");
+    let mut heard = Vec::new();
+    stream.shutdown(Shutdown::Write).expect("open");
+    stream.read_to_end(&mut heard).expect("orderly");
+    assert!(heard.ends_with(&frame(msg!("echo", text: "HELLO").to_bytes().expect("good"))));
+    assert!(server.is_running() && server.try_next().is_none(), "{:?}", server.seen());
 
     // A port that was free a moment ago.
     let nobody = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
@@ -181,7 +209,7 @@ fn the_tutorial_does_what_it_says() {
 
 #[test]
 fn the_programs_for_engines_compile() {
-    let programs = listings(&page("_2_loops.rs"));
+    let programs = listings(&page("_3_loops.rs"));
     let names: Vec<_> = programs.iter().map(|listing| &listing.name[..]).collect();
     assert_eq!(names, ["macroquad_game", "bevy_game"]);
     if env::var_os("HEXAPOD_ENGINES").is_none() {

@@ -12,8 +12,10 @@ Standard output:
     listening on ADDR
     joined, left    a client has come, has gone
     got MESSAGE     a message as Python shows it, in ASCII: types and order can be told
+    long N          a text of N characters has come, each as it should be
 
-A message `ping` is answered with `pong` and the same fields, to its sender alone.
+A message `ping` is answered with `pong` and the same fields, and a message `long` with itself, to
+its sender alone.
 """
 
 import ast
@@ -32,6 +34,11 @@ class Player(Channel):
     def Network_ping(self, data: dict) -> None:
         tell("got", ascii(data))
         self.send({**data, "action": "pong"})
+
+    def Network_long(self, data: dict) -> None:
+        text = data["text"]
+        tell("long", str(len(text)) if text == "x" * len(text) else "broken")
+        self.send(data)
 
     def network_received(self, data: dict) -> None:
         tell("got", ascii(data))

@@ -159,26 +159,6 @@ fn what_is_too_long_is_so_as_soon_as_it_is_known() {
 }
 
 #[test]
-fn a_mebibyte_byte_by_byte_is_looked_at_once() {
-    let item = [&b"\x3b\x3b\x3c\x3d1234567\x7f"[..], b"70:", &[b'x'; 70], b"\x7f\x7f\x7f"].concat();
-    let payload = [&b"\x3b"[..], &item.repeat((1 << 20) / item.len()), b"\x7f"].concat();
-    let stream = framed(&payload);
-    let mut progress = Progress::default();
-    let begun = std::time::Instant::now();
-    for end in 0..stream.len() {
-        let input = Input::new(stream[..end].split_at(end / 2));
-        assert_eq!(RencodeFrames.find(input, &mut progress, 1 << 20), Ok(None));
-        // It never falls behind by more than a head.
-        assert!(progress.scanned + 64 >= end.min(payload.len()), "{} {end}", progress.scanned);
-        assert!(progress.state.len() <= 5 && progress.state.capacity() <= 16);
-    }
-    let found = RencodeFrames.find(Input::new((&stream, &[])), &mut progress, 1 << 20);
-    assert_eq!(found, Ok(Some(Frame { payload: 0..payload.len(), len: stream.len() })));
-    // Were it looked at from the start each time, it would take hours.
-    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
-}
-
-#[test]
 fn the_depth_that_is_allowed_fits_the_stack_that_is_promised() {
     fn nested(levels: usize) -> Vec<u8> {
         // Of every sort in turn, the message around them.

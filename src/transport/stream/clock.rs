@@ -17,19 +17,24 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// The time of a pump. A gap of more than `pause` since the last one is a pause (a debugger, a
-    /// suspended laptop): what has come meanwhile is read before frames are judged late.
-    pub(super) fn tick(&mut self, now: Instant, pause: Duration) {
-        let since = |then: Option<Instant>| match then {
+    /// Takes note of a pump, be it one that goes on with a round that was cut short. A gap of more
+    /// than `pause` since the last one is a pause (a debugger, a suspended laptop): what has come
+    /// meanwhile is read before frames are judged late.
+    pub(super) fn notice(&mut self, now: Instant, pause: Duration) {
+        let last = self.last.replace(now);
+        if last.is_some_and(|last| now.saturating_duration_since(last) > pause) {
+            self.resumed = Some(now);
+        }
+    }
+
+    /// Begins a round.
+    pub(super) fn tick(&mut self, now: Instant) {
+        let since_full = match self.full {
             // A clock that stands still is somebody's own: nothing is rationed by it.
             Some(then) if now > then => now.saturating_duration_since(then),
             _ => Duration::MAX,
         };
-        if self.last.is_some() && since(self.last) != Duration::MAX && since(self.last) > pause {
-            self.resumed = Some(now);
-        }
-        self.last = Some(now);
-        self.is_full = since(self.full) >= QUIET_PERIOD;
+        self.is_full = since_full >= QUIET_PERIOD;
         if self.is_full {
             self.full = Some(now);
         }

@@ -18,7 +18,7 @@ use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::mem;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Arrival, Bytes, Close, Conn, Full, Incoming, Pipe, Source, Transport, Whose};
 use crate::config::Config;
@@ -302,6 +302,7 @@ impl<S: Source> Streams<S> {
 
 impl<S: Source> Transport for Streams<S> {
     fn poll(&mut self, now: Instant, inbox: &mut Inbox) -> Option<Incoming> {
+        self.clock.notice(now, self.config.frame_pause());
         if let Some(event) = self.events.pop_front() {
             return Some(event);
         }
@@ -318,7 +319,7 @@ impl<S: Source> Transport for Streams<S> {
             }
             match &mut self.stage {
                 Stage::Between => {
-                    self.clock.tick(now, self.config.frame_pause());
+                    self.clock.tick(now);
                     let left = if self.clock.is_full { self.config.accepts_per_pump } else { 0 };
                     self.stage = Stage::Accepting { left };
                 }
@@ -370,9 +371,7 @@ impl<S: Source> Transport for Streams<S> {
         if !mem::replace(&mut link.is_unsent, true) {
             self.unsent.push(conn);
         }
-        link.outbound.push(header.as_bytes(), &mut self.pool);
-        link.outbound.push(payload, &mut self.pool);
-        link.outbound.push(trailer, &mut self.pool);
+        link.outbound.push_all([header.as_bytes(), payload, trailer], &mut self.pool);
         Ok(())
     }
 
@@ -423,7 +422,9 @@ impl<S: Source> Transport for Streams<S> {
         let due = self.links.iter().filter_map(|(_, link)| match link.state {
             State::Closing { deadline, .. } => deadline.or(self.clock.last),
             _ => {
+                // Exactly as long as allowed is not too long.
                 let due = after(link.frame_since?, self.config.frame_timeout);
+                let due = due + Duration::from_nanos(1);
                 Some(nap.map_or(due, |nap| nap.min(due)))
             }
         });

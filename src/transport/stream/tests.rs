@@ -570,3 +570,44 @@ fn what_an_idle_link_costs() {
     // Beside a pipe's own size: two empty rings, three times, state.
     assert!(size_of::<Link<()>>() <= 176, "{}", size_of::<Link<()>>());
 }
+
+/// Found by the simulation: whoever slept exactly until the deadline found nothing to be done, and
+/// the same deadline again.
+#[test]
+fn at_the_deadline_of_a_frame_it_is_over_and_not_before() {
+    let mut bench = Bench::new(Config::new().frame_timeout(Duration::from_secs(2)));
+    bench.reads(Ok(&frames(&[3])[..5]));
+    assert_eq!(bench.pump(), ["open"]);
+    let deadline = bench.now + Duration::from_secs(2) + Duration::from_nanos(1);
+    // Before that it wants to be woken, lest a sleep be a pause.
+    while let Some(due) = bench.streams.next_deadline().filter(|due| *due != deadline) {
+        assert!(due < deadline, "it is late");
+        bench.now = due;
+        assert_eq!(bench.pump(), [""; 0]);
+    }
+    bench.now = deadline - Duration::from_nanos(1);
+    assert_eq!(bench.pump(), [""; 0]);
+    bench.now = deadline;
+    assert_eq!(bench.pump(), [DisconnectReason::Timeout(Timeout::Frame).to_string()]);
+}
+
+/// Found by the simulation: a pump that goes on where a panic has ended the last one did not notice
+/// that there was a pause between them.
+#[test]
+fn a_pause_within_a_round_is_not_held_against_a_frame() {
+    let mut bench =
+        Bench::new(Config::new().frame_timeout(Duration::from_secs(2)).accepts_per_pump(1));
+    bench.streams.source.0.insert(0, ScriptPipe::default());
+    bench.reads(Ok(&frames(&[3])[..5]));
+    assert_eq!(bench.pump(), ["open"]);
+    bench.now += Duration::from_millis(16);
+    let opened = bench.streams.poll(bench.now, &mut bench.inbox);
+    assert!(matches!(opened, Some(Incoming::Opened { .. })), "{opened:?}");
+    // The handler of that event panics, and the machine falls asleep. The next byte has come then,
+    // and the last one is on its way.
+    bench.now += Duration::from_secs(600);
+    bench.reads(Ok(&frames(&[3])[5..6]));
+    assert_eq!(bench.pump(), [""; 0]);
+    bench.reads(Ok(&frames(&[3])[6..]));
+    assert_eq!(bench.pump(), ["3"]);
+}

@@ -1,7 +1,7 @@
 //! The examples, run as programs: what a person types goes in, what a person sees comes out.
 //!
-//! `cargo test` builds them beside the tests. [`Program`] drives any program; `python.rs` uses it
-//! too.
+//! `cargo test` builds them beside the tests. [`Program`] drives any program; the tests of real
+//! peers use it too.
 
 mod chat;
 mod lag_time;
