@@ -808,7 +808,7 @@ fn a_server_that_never_greets_is_given_up() {
     );
 }
 
-/// Who sleeps as long as `next_timeout` allows gives up in time, and who pumps seldom gives up, too.
+/// Who sleeps as long as `next_timeout` allows gives up in time, and so does who pumps seldom.
 #[test]
 fn whoever_pumps_seldom_gives_up_a_server_that_never_greets() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

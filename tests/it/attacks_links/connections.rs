@@ -478,4 +478,7 @@ fn case_58_who_is_refused_and_never_leaves_holds_no_place() {
     server.pump_at(now, &mut ());
     assert_eq!(server.peers().count(), 1);
     assert_eq!(server.faults().refused, 400);
+    // Most of them are not even held: what they say goes nowhere.
+    let held = strangers.iter_mut().filter_map(|it| it.write_some(b"x").ok()).count();
+    assert!(held <= 40, "{held} are held");
 }
