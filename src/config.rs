@@ -99,7 +99,8 @@ pub struct Config {
     /// How long a frame may take from its first byte to its last. Default: 30 s.
     ///
     /// It ends peers that send a byte now and then only to stay. With the default, a frame of
-    /// 1 MiB needs a link of 35 KB/s.
+    /// 1 MiB needs a link of 35 KB/s. After a pause, more than half of this without a pump, an
+    /// unfinished frame has the whole time again, but only once.
     pub frame_timeout: Duration,
     /// How often each end asks the other for a sign of life. Default: 5 s.
     ///
@@ -239,6 +240,16 @@ impl Config {
     /// are less than `idle_timeout`.
     pub(crate) fn pause(&self) -> Duration {
         self.idle_timeout / 2
+    }
+
+    /// The same for an unfinished frame: after a longer gap it has its whole time again, once.
+    pub(crate) fn frame_pause(&self) -> Duration {
+        self.frame_timeout / 2
+    }
+
+    /// How long who waits for the rest of a frame may sleep without making a pause.
+    pub(crate) fn frame_nap(&self) -> Duration {
+        self.frame_timeout / 3
     }
 
     /// The bound on a peer's outbound bytes: at least one whole frame with its header fits.

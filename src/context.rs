@@ -180,3 +180,19 @@ impl<S: fmt::Debug, P> fmt::Debug for Context<'_, S, P> {
         f.debug_struct("Context").field("state", &self.state).field("peer", &self.peer).finish()
     }
 }
+
+/// What a handler cannot say, and the compiler refuses: to register handlers while they run (the
+/// first), and to pump the endpoint whose handler it is (the second).
+///
+/// ```compile_fail,E0599
+/// let mut server = hexapod::Server::<()>::with_config(Default::default());
+/// server.on("x", |ctx, _| ctx.on("y", |_, _| {}));
+/// ```
+///
+/// ```compile_fail,E0499
+/// let mut server = hexapod::Server::<()>::with_config(Default::default());
+/// let again = &mut server;
+/// server.on("x", move |_, _| drop(again.pump(&mut ())));
+/// ```
+#[cfg(doctest)]
+struct NotExpressible;

@@ -43,10 +43,6 @@ pub(crate) const SPARE_RINGS: usize = 1 << 20;
 pub(crate) const QUIET_AFTER: Duration = Duration::from_millis(100);
 pub(crate) const QUIET_PERIOD: Duration = Duration::from_millis(1);
 
-/// A longer gap between two pumps is a pause (a debugger, a suspended laptop): what has been going
-/// on meanwhile is read before frames are judged late. For silence, see `Config::pause`.
-pub(crate) const PAUSE: Duration = Duration::from_secs(5);
-
 /// After an error of `accept` (no descriptors left, say) the listener rests this long.
 pub(crate) const ACCEPT_REST: Duration = Duration::from_millis(100);
 

@@ -127,7 +127,9 @@ pub(super) struct World {
     pub(super) handled: (u64, u64),
     /// The first pump after the last pause, as silence is judged and as frames are.
     pub(super) resumed: Option<Instant>,
-    pub(super) resumed_frames: Option<Instant>,
+    pub(super) resumed_frames: Vec<Instant>,
+    /// Since when every pump has listened to everybody.
+    pub(super) steady_since: Option<Instant>,
     /// What handlers do that do as they like, and whether one has asked for the end.
     pub(super) choices: Choices,
     pub(super) wants_end: bool,
@@ -517,8 +519,12 @@ impl World {
             DisconnectReason::Timeout(Timeout::Frame) if line.tap.is_some() => {
                 let began = line.arrivals.iter().find(|(end, _)| *end > line.at);
                 let (_, began) = began.expect("a frame that has begun");
-                let since = self.resumed_frames.map_or(*began, |then| then.max(*began));
-                let silence = self.now.saturating_duration_since(since);
+                // Of all pauses the first one is forgiven. Where a full queue or a panic has kept
+                // everybody from being read, that was one, too.
+                let is_steady = self.steady_since.is_none_or(|then| then <= *began);
+                let forgiven = self.resumed_frames.iter().find(|then| is_steady && *then > began);
+                let since = forgiven.unwrap_or(began);
+                let silence = self.now.saturating_duration_since(*since);
                 fits && silence > self.config.frame_timeout
             }
             DisconnectReason::Timeout(Timeout::Frame) => {

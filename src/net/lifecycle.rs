@@ -281,6 +281,19 @@ impl<P: Default> Net<P> {
         self.beat();
     }
 
+    /// A pause is over in which no greeting could be heard: who waits for one gets another chance.
+    pub(super) fn forgive_greetings(&mut self) {
+        let mut next = self.peers.first();
+        while let Some(key) = next {
+            next = self.peers.next(key);
+            let Some(entry) = self.peers.get_mut(key) else { continue };
+            if let Phase::Greeting { is_forgiven: forgiven @ false, .. } = &mut entry.phase {
+                *forgiven = true;
+                entry.heard = self.now;
+            }
+        }
+    }
+
     /// Until when a peer has to be heard, and what it is late for then.
     fn deadline(&self, entry: &Entry<P>) -> Option<(Instant, Timeout)> {
         let Config { idle_timeout, plain_idle_timeout, handshake_timeout, .. } = self.config;
@@ -294,7 +307,7 @@ impl<P: Default> Net<P> {
             (Phase::Up, Some(_)) => (after(since(heard), idle_timeout), Timeout::Idle),
             (Phase::Up, None) => (after(heard, plain_idle_timeout), Timeout::Idle),
             (Phase::Greeting { .. }, _) => {
-                (after(since(entry.heard), handshake_timeout), Timeout::Handshake)
+                (after(entry.heard, handshake_timeout), Timeout::Handshake)
             }
             (Phase::Dialling(_) | Phase::Leaving, _) => return None,
         })
@@ -310,7 +323,10 @@ impl<P: Default> Net<P> {
             let late = |(deadline, _)| after(deadline, Duration::from_nanos(1));
             let deadline = self.deadline(entry).map(late);
             let ping = entry.vitals.as_ref().map(|vitals| vitals.next_ping());
-            deadline.into_iter().chain(ping).min()
+            // Who sleeps until the greeting is late would have made a pause.
+            let nap = matches!(entry.phase, Phase::Greeting { .. })
+                .then(|| after(self.now, self.config.handshake_timeout / 3));
+            deadline.into_iter().chain(ping).chain(nap).min()
         });
         // Silence is judged a few times a second only.
         let looked = self.judged.map(|then| after(then, self.judging()));

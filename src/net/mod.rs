@@ -17,7 +17,7 @@ mod stats;
 
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 pub(crate) use lifecycle::{Change, Handled, Lifecycle};
 pub use peers::{Peer, PeerMut};
@@ -217,8 +217,12 @@ impl<P: Default> Net<P> {
         self.begun.get_or_insert(now);
         self.round.get_or_insert(now);
         let last = self.pumped.replace(now);
-        if last.is_some_and(|last| now.saturating_duration_since(last) > self.config.pause()) {
+        let gap = last.map_or(Duration::ZERO, |last| now.saturating_duration_since(last));
+        if gap > self.config.pause() {
             self.resumed = Some(now);
+        }
+        if gap > self.config.handshake_timeout / 2 {
+            self.forgive_greetings();
         }
         // What was said in a pump that was cut short is not to wait for one that is not: whoever
         // makes a handler panic time after time would keep everybody else from hearing anything.

@@ -47,8 +47,9 @@ pub(super) struct Wire {
 pub(super) enum Phase {
     /// A client's connection is being made.
     Dialling(Box<Early>),
-    /// A client waits for the server's greeting.
-    Greeting { early: Box<Early> },
+    /// A client waits for the server's greeting. It is forgiven one pause, lest who pumps seldom
+    /// wait for ever.
+    Greeting { early: Box<Early>, is_forgiven: bool },
     /// Messages go both ways.
     Up,
     /// It is over; the handlers are yet to be told.

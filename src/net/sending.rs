@@ -196,7 +196,7 @@ impl<P: Default> Net<P> {
         let max = self.config.outbound();
         let entry = self.peers.get_mut(to.0).ok_or(SendError::NotConnected)?;
         let wire = match (&mut entry.phase, entry.wire) {
-            (Phase::Dialling(early) | Phase::Greeting { early }, _) => {
+            (Phase::Dialling(early) | Phase::Greeting { early, .. }, _) => {
                 return early.push(canonical, max);
             }
             (Phase::Up, Some(wire)) => wire,

@@ -249,7 +249,7 @@ impl<P: Default> Net<P> {
         entry.addr = addr;
         entry.heard = now;
         entry.phase = match phase {
-            Phase::Dialling(early) => Phase::Greeting { early },
+            Phase::Dialling(early) => Phase::Greeting { early, is_forgiven: false },
             other => other,
         };
     }
@@ -334,7 +334,7 @@ impl<P: Default> Net<P> {
     /// A client's connection is up.
     fn greeted(&mut self, peer: PeerId) {
         let Some(entry) = self.peers.get_mut(peer.0) else { return };
-        if let Phase::Greeting { early } = std::mem::replace(&mut entry.phase, Phase::Up) {
+        if let Phase::Greeting { early, .. } = std::mem::replace(&mut entry.phase, Phase::Up) {
             self.send_early(peer, &early);
             self.up(peer);
         }

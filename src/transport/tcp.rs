@@ -47,10 +47,54 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 #[derive(Debug)]
 pub(crate) struct TcpSource {
     listener: Option<TcpListener>,
+    accepting: Accepting,
+}
+
+/// How a listener copes with the errors of `accept`.
+#[derive(Debug, Default)]
+struct Accepting {
     /// No accepting before this, after an error.
     rest_until: Option<Instant>,
     /// The error that has been told and is not over.
     trouble: Option<ErrorKind>,
+}
+
+impl Accepting {
+    /// The next connection, if one is waiting that is still good.
+    fn next<T>(
+        &mut self,
+        now: Instant,
+        mut accept: impl FnMut() -> io::Result<(T, SocketAddr)>,
+        prepare: impl Fn(&T) -> io::Result<()>,
+    ) -> Option<Arrival<T>> {
+        if self.rest_until.is_some_and(|until| now < until) {
+            return None;
+        }
+        // A connection that was reset while it waited makes an error of its own: on to the next.
+        for _ in 0..128 {
+            match accept() {
+                Ok((stream, addr)) => {
+                    self.trouble = None;
+                    if prepare(&stream).is_ok() {
+                        return Some(Arrival::Pipe(stream, addr));
+                    }
+                }
+                Err(error) => match error.kind() {
+                    ErrorKind::WouldBlock => return None,
+                    ErrorKind::Interrupted
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::ConnectionReset => {}
+                    // No descriptors left, say. To try again at once would only burn time.
+                    kind => {
+                        self.rest_until = Some(now + ACCEPT_REST);
+                        let told = self.trouble.replace(kind) == Some(kind);
+                        return (!told).then_some(Arrival::Trouble(error));
+                    }
+                },
+            }
+        }
+        None
+    }
 }
 
 impl TcpSource {
@@ -61,7 +105,7 @@ impl TcpSource {
             io::Error::new(error.kind(), text)
         })?;
         listener.set_nonblocking(true)?;
-        Ok(Self { listener: Some(listener), rest_until: None, trouble: None })
+        Ok(Self { listener: Some(listener), accepting: Accepting::default() })
     }
 }
 
@@ -93,33 +137,7 @@ impl Source for TcpSource {
 
     fn next(&mut self, now: Instant) -> Option<Arrival<TcpStream>> {
         let listener = self.listener.as_ref()?;
-        if self.rest_until.is_some_and(|until| now < until) {
-            return None;
-        }
-        // A connection that was reset while it waited makes an error of its own: on to the next.
-        for _ in 0..128 {
-            match listener.accept() {
-                Ok((stream, addr)) => {
-                    self.trouble = None;
-                    if prepare(&stream).is_ok() {
-                        return Some(Arrival::Pipe(stream, addr));
-                    }
-                }
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock => return None,
-                    ErrorKind::Interrupted
-                    | ErrorKind::ConnectionAborted
-                    | ErrorKind::ConnectionReset => {}
-                    // No descriptors left, say. To try again at once would only burn time.
-                    kind => {
-                        self.rest_until = Some(now + ACCEPT_REST);
-                        let told = self.trouble.replace(kind) == Some(kind);
-                        return (!told).then_some(Arrival::Trouble(error));
-                    }
-                },
-            }
-        }
-        None
+        self.accepting.next(now, || listener.accept(), prepare)
     }
 
     fn stop(&mut self) {
@@ -249,10 +267,11 @@ fn dial(target: &str, timeout: Duration) -> Dialled {
 
 /// On loopback a connection to a free port may be given that very port and meet itself.
 fn refuse_self(stream: &TcpStream) -> io::Result<()> {
-    if stream.local_addr()? == stream.peer_addr()? {
-        return Err(ErrorKind::ConnectionRefused.into());
-    }
-    Ok(())
+    oneself_or_not((stream.local_addr()?, stream.peer_addr()?))
+}
+
+fn oneself_or_not((near, far): (SocketAddr, SocketAddr)) -> io::Result<()> {
+    if near == far { Err(ErrorKind::ConnectionRefused.into()) } else { Ok(()) }
 }
 
 fn not_found(target: &str, error: &io::Error) -> ConnectError {
@@ -312,5 +331,176 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let (stream, addr) = dial(&format!("localhost:{port}"), SOON).expect("one of them answers");
         assert_eq!((addr.port(), stream.nodelay().unwrap()), (port, true));
+    }
+
+    /// Every kind of error that the standard library has a name for and a system may give, and one
+    /// that it has none for.
+    fn kinds() -> [ErrorKind; 25] {
+        [
+            ErrorKind::NotFound,
+            ErrorKind::PermissionDenied,
+            ErrorKind::ConnectionRefused,
+            ErrorKind::ConnectionReset,
+            ErrorKind::HostUnreachable,
+            ErrorKind::NetworkUnreachable,
+            ErrorKind::ConnectionAborted,
+            ErrorKind::NotConnected,
+            ErrorKind::AddrInUse,
+            ErrorKind::AddrNotAvailable,
+            ErrorKind::NetworkDown,
+            ErrorKind::BrokenPipe,
+            ErrorKind::AlreadyExists,
+            ErrorKind::WouldBlock,
+            ErrorKind::InvalidInput,
+            ErrorKind::InvalidData,
+            ErrorKind::TimedOut,
+            ErrorKind::WriteZero,
+            ErrorKind::ResourceBusy,
+            ErrorKind::StorageFull,
+            ErrorKind::Interrupted,
+            ErrorKind::Unsupported,
+            ErrorKind::UnexpectedEof,
+            ErrorKind::OutOfMemory,
+            ErrorKind::Other,
+        ]
+    }
+
+    /// A listener that gives these results, and how often it was asked.
+    struct Listener {
+        accepting: Accepting,
+        results: Vec<io::Result<u32>>,
+        calls: usize,
+    }
+
+    impl Listener {
+        fn new(results: impl IntoIterator<Item = io::Result<u32>>) -> Self {
+            let mut results: Vec<_> = results.into_iter().collect();
+            results.reverse();
+            Self { accepting: Accepting::default(), results, calls: 0 }
+        }
+
+        /// What `next` has to give, as text.
+        fn next(&mut self, now: Instant) -> Option<String> {
+            let addr = SocketAddr::from(([127, 0, 0, 1], 1));
+            let accept = || {
+                self.calls += 1;
+                let next = self.results.pop();
+                next.unwrap_or_else(|| Err(ErrorKind::WouldBlock.into())).map(|it| (it, addr))
+            };
+            // Who has a number above 100 was reset while it waited.
+            let prepare = |number: &u32| match number {
+                0..100 => Ok(()),
+                _ => Err(ErrorKind::InvalidInput.into()),
+            };
+            Some(match self.accepting.next(now, accept, prepare)? {
+                Arrival::Pipe(number, _) => number.to_string(),
+                Arrival::Failed(error) => error.to_string(),
+                Arrival::Trouble(error) => error.kind().to_string(),
+            })
+        }
+    }
+
+    #[test]
+    fn case_95_every_kind_of_error_of_accept_lets_the_next_one_in() {
+        let begun = Instant::now();
+        for kind in kinds() {
+            let mut listener = Listener::new([Err(kind.into()), Ok(1), Ok(2)]);
+            let seen: Vec<_> =
+                (0..4_u32).filter_map(|n| listener.next(begun + n * ACCEPT_REST)).collect();
+            let own = match kind {
+                ErrorKind::WouldBlock
+                | ErrorKind::Interrupted
+                | ErrorKind::ConnectionAborted
+                | ErrorKind::ConnectionReset => None,
+                kind => Some(kind.to_string()),
+            };
+            let expected: Vec<_> =
+                own.into_iter().chain(["1".to_owned(), "2".to_owned()]).collect();
+            assert_eq!(seen, expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn case_61_a_listener_without_descriptors_rests_tells_it_once_and_accepts_again() {
+        const EMFILE: i32 = 24;
+        let begun = Instant::now();
+        let trouble = || Err(io::Error::from_raw_os_error(EMFILE));
+        let mut listener = Listener::new((0..20).map(|_| trouble()).chain([Ok(1), trouble()]));
+        // A thousand pumps in two seconds ask twenty times, and tell it once.
+        let mut seen = Vec::new();
+        for pump in 0..1000 {
+            seen.extend(listener.next(begun + pump * Duration::from_millis(2)));
+        }
+        assert_eq!((listener.calls, seen.len()), (20, 1), "{seen:?}");
+        // When one got in, the next trouble is news.
+        let later = begun + Duration::from_secs(3);
+        assert_eq!(listener.next(later).as_deref(), Some("1"));
+        assert_eq!(listener.next(later), Some(seen.remove(0)));
+    }
+
+    /// A storm of connections that were reset before they were accepted neither ends nor stalls.
+    #[test]
+    fn case_48_resets_before_accept_are_passed_over_and_bounded() {
+        let begun = Instant::now();
+        let aborted = || Err(ErrorKind::ConnectionAborted.into());
+        let mut listener = Listener::new((0..1000).map(|_| aborted()).chain([Ok(7)]));
+        let pumps = (1..20).find(|_| listener.next(begun).is_some()).expect("it gets in");
+        assert_eq!((pumps, listener.calls), (8, 1001));
+    }
+
+    #[test]
+    fn case_98_a_socket_that_cannot_be_prepared_is_nobody() {
+        let mut listener = Listener::new([Ok(101), Ok(102), Ok(3), Ok(104)]);
+        let now = Instant::now();
+        assert_eq!(listener.next(now).as_deref(), Some("3"), "the next one gets its place");
+        assert_eq!((listener.next(now), listener.accepting.trouble), (None, None));
+    }
+
+    #[test]
+    fn case_95_every_kind_of_error_of_connect_is_a_failed_attempt() {
+        for kind in kinds() {
+            let error = failure("there:1", &kind.into(), SOON);
+            let fits = match kind {
+                ErrorKind::ConnectionRefused => matches!(error, ConnectError::Refused { .. }),
+                ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+                    matches!(error, ConnectError::TimedOut { .. })
+                }
+                _ => matches!(error, ConnectError::Io { kind: told, .. } if told == kind),
+            };
+            assert!(fits && error.to_string().contains("there:1"), "{kind:?}: {error}");
+        }
+    }
+
+    /// Whether they inherit that from the listener is for the system to say; that they do not
+    /// block is not.
+    #[test]
+    fn case_96_accepted_sockets_never_block_and_never_delay() {
+        let mut source = TcpSource::bind("127.0.0.1:0").unwrap();
+        let far = TcpStream::connect(source.local_addr().unwrap()).unwrap();
+        let mut stream = loop {
+            match source.next(Instant::now()) {
+                Some(Arrival::Pipe(stream, _)) => break stream,
+                Some(other) => panic!("{other:?}"),
+                None => thread::yield_now(),
+            }
+        };
+        // A blocking socket would give up after this, and by the wrong kind on some systems.
+        stream.set_read_timeout(Some(SOON)).unwrap();
+        let begun = Instant::now();
+        let error = Pipe::read(&mut stream, begun, &mut [0; 9]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        assert!(begun.elapsed() < SOON / 2 && stream.nodelay().unwrap());
+        drop(far);
+    }
+
+    /// On loopback the system may give a connection the very port that it goes to.
+    #[test]
+    fn case_63_a_connection_to_itself_is_refused() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let (near, far) = (TcpStream::connect(addr).unwrap(), listener.accept().unwrap());
+        assert!(refuse_self(&near).is_ok() && refuse_self(&far.0).is_ok());
+        let oneself = (addr, addr);
+        assert_eq!(oneself_or_not(oneself).unwrap_err().kind(), ErrorKind::ConnectionRefused);
     }
 }

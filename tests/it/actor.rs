@@ -134,7 +134,8 @@ fn serve(addr: &str, config: Config) {
     server
         .on_connect(|_| tell("up"))
         .on("echo", |ctx, msg| ctx.send(Outgoing::from(msg)))
-        .on_disconnect(|_, reason| tell(&format!("down: {reason}")));
+        .on_disconnect(|_, reason| tell(&format!("down: {reason}")))
+        .on_error(|(), fault| tell(&format!("fault: {fault}")));
     tell(&format!("listening on {addr}"));
     perform(|news| {
         news.for_each(|n| server.broadcast(msg!("news", n: n)));

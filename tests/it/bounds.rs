@@ -808,6 +808,36 @@ fn a_server_that_never_greets_is_given_up() {
     );
 }
 
+/// Who sleeps as long as `next_timeout` allows gives up in time, and so does who pumps seldom.
+#[test]
+fn whoever_pumps_seldom_gives_up_a_server_that_never_greets() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let addr = listener.local_addr().expect("an address");
+    let given_up_after = |timeout: Duration, gap: Option<Duration>| {
+        let config = Config::new().handshake_timeout(timeout).frame_timeout(600 * SECOND);
+        let mut client: Client<Vec<String>> = Network::Tcp.client_with(addr, config);
+        client.on_connect_failed(|ctx, error| ctx.state.push(error.to_string()));
+        let (mut server, _) = listener.accept().expect("the client");
+        let (mut now, mut log) = (Instant::now(), Vec::new());
+        server.write_all(&GREETING[..2]).expect("open");
+        until(|| client.pump_at(now, &mut log).bytes_read == 2);
+        let begun = now;
+        for _ in 0..20 {
+            now += gap.unwrap_or_else(|| client.next_timeout().expect("a wait") + TICK);
+            client.pump_at(now, &mut log);
+            if !log.is_empty() {
+                return now - begun;
+            }
+        }
+        panic!("{timeout:?}, {gap:?}: a server that never greets is waited for without end");
+    };
+    for timeout in [SECOND, 10 * SECOND, 60 * SECOND] {
+        let slept = given_up_after(timeout, None);
+        assert!((timeout..=timeout + SECOND / 5).contains(&slept), "{timeout:?}: {slept:?}");
+        assert_eq!(given_up_after(timeout, Some(timeout * 2)), timeout * 4, "forgiven once");
+    }
+}
+
 #[test]
 fn a_blocking_connection_waits_for_the_greeting_in_its_pumps() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

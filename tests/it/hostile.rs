@@ -7,27 +7,29 @@ use hexapod::{Client, Config, Server, msg};
 
 use crate::harness::{Network, Stream, frame, on_both, until};
 
-struct World {
+/// What the server has seen.
+pub(crate) struct World {
     /// `#n: reason` for each peer that has left.
-    left: Vec<String>,
+    pub(crate) left: Vec<String>,
     /// What went wrong without an end.
-    faults: Vec<String>,
+    pub(crate) faults: Vec<String>,
     /// Messages of peers other than the canary.
-    noise: usize,
+    pub(crate) noise: usize,
 }
 
-struct Scene {
-    network: Network,
-    server: Server<World>,
-    addr: SocketAddr,
-    world: World,
-    canary: Client<Vec<u64>>,
-    sung: u64,
-    heard: Vec<u64>,
+/// A server, and a well-behaved client that chats with it at every pump.
+pub(crate) struct Scene {
+    pub(crate) network: Network,
+    pub(crate) server: Server<World>,
+    pub(crate) addr: SocketAddr,
+    pub(crate) world: World,
+    pub(crate) canary: Client<Vec<u64>>,
+    pub(crate) sung: u64,
+    pub(crate) heard: Vec<u64>,
 }
 
 impl Scene {
-    fn new(network: Network, config: Config) -> Self {
+    pub(crate) fn new(network: Network, config: Config) -> Self {
         let (mut server, addr) = network.server::<World, ()>(config);
         server.on("sing", |ctx, msg| {
             ctx.send(msg!("sing", n: msg.get::<u64>("n")?));
@@ -52,7 +54,7 @@ impl Scene {
         scene
     }
 
-    fn pump(&mut self) {
+    pub(crate) fn pump(&mut self) {
         self.canary.send(msg!("sing", n: self.sung));
         self.sung += 1;
         self.canary.pump(&mut self.heard);
@@ -61,20 +63,20 @@ impl Scene {
     }
 
     #[track_caller]
-    fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
+    pub(crate) fn until(&mut self, mut done: impl FnMut(&mut Self) -> bool) {
         until(|| {
             self.pump();
             done(self)
         });
     }
 
-    fn stream(&self) -> Stream {
+    pub(crate) fn stream(&self) -> Stream {
         self.network.stream(self.addr)
     }
 
     /// The canary has heard all that it has sung.
     #[track_caller]
-    fn end(mut self) -> World {
+    pub(crate) fn end(mut self) -> World {
         let sung = self.sung;
         until(|| {
             self.canary.pump(&mut self.heard);

@@ -4,6 +4,7 @@
 mod actor;
 mod alloc;
 mod attacks;
+mod attacks_links;
 mod bencode;
 mod bounds;
 #[cfg(target_os = "linux")]

@@ -29,13 +29,13 @@ const PATIENT: Patience = Patience {
 
 /// Suspends a process; returns once it stands still.
 #[track_caller]
-fn suspend(actor: &Program) {
+pub(crate) fn suspend(actor: &Program) {
     signal(actor, "STOP");
     until(|| state(actor).starts_with('T'));
 }
 
 #[track_caller]
-fn resume(actor: &Program) {
+pub(crate) fn resume(actor: &Program) {
     signal(actor, "CONT");
 }
 

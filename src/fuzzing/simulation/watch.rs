@@ -7,7 +7,7 @@ use super::far::Friend;
 use super::ledger::{Book, Entry, Ledger, What, action};
 use crate::fuzzing::world::{Line, Next, OWN_ROOM, Player, World};
 use crate::id::PeerId;
-use crate::limits::{PAUSE, READ_BUFFER};
+use crate::limits::READ_BUFFER;
 use crate::message::MapRef;
 use crate::net::{Activity, Faults};
 use crate::reason::{ConnectError, DisconnectReason, ProtocolError};
@@ -129,9 +129,10 @@ impl Watch {
         if gap > world.config.idle_timeout / 2 {
             world.resumed = Some(now);
         }
-        if gap > PAUSE {
-            world.resumed_frames = Some(now);
+        if gap > world.config.frame_timeout / 2 {
+            world.resumed_frames.push(now);
         }
+        world.steady_since = Some(self.steady_since);
         self.pumped_at = now;
     }
 
@@ -382,7 +383,9 @@ impl Watch {
             };
             if let Some((_, since, pumps)) = times.unfinished {
                 // Where handlers panic before anybody is read, that is a pause as well.
-                let since = since.max(self.steady_since).max(world.resumed_frames.unwrap_or(since));
+                let since = since
+                    .max(self.steady_since)
+                    .max(*world.resumed_frames.last().unwrap_or(&since));
                 let age = now.saturating_duration_since(since);
                 let late = age > config.frame_timeout && pumps > 1 && steady && !tap.ended;
                 assert!(!late, "a frame of line {at} is {age:?} old");

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::limits::{PAUSE, QUIET_PERIOD};
+use crate::limits::QUIET_PERIOD;
 
 /// The times of pumps.
 #[derive(Debug, Default)]
@@ -17,10 +17,12 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Takes note of a pump, be it one that goes on with a round that was cut short.
-    pub(super) fn notice(&mut self, now: Instant) {
+    /// Takes note of a pump, be it one that goes on with a round that was cut short. A gap of more
+    /// than `pause` since the last one is a pause (a debugger, a suspended laptop): what has come
+    /// meanwhile is read before frames are judged late.
+    pub(super) fn notice(&mut self, now: Instant, pause: Duration) {
         let last = self.last.replace(now);
-        if last.is_some_and(|last| now.saturating_duration_since(last) > PAUSE) {
+        if last.is_some_and(|last| now.saturating_duration_since(last) > pause) {
             self.resumed = Some(now);
         }
     }

@@ -21,8 +21,10 @@ pub(super) struct Link<P> {
     pub(super) is_unsent: bool,
     /// How far the framing has looked into the unfinished frame.
     pub(super) progress: Progress,
-    /// When the unfinished frame began.
+    /// When the unfinished frame began, or was forgiven a pause: that happens once, lest who is
+    /// rarely listened to can stay for ever.
     pub(super) frame_since: Option<Instant>,
+    pub(super) is_forgiven: bool,
     /// When bytes last came.
     pub(super) active: Instant,
 }
@@ -57,12 +59,32 @@ impl<P: Pipe> Link<P> {
             is_unsent: false,
             progress: Progress::default(),
             frame_since: None,
+            is_forgiven: false,
             active: now,
         }
     }
 
     pub(super) fn is_closing(&self) -> bool {
         matches!(self.state, State::Closing { .. })
+    }
+
+    /// A frame is whole.
+    pub(super) fn finish_frame(&mut self) {
+        self.progress.forget();
+        self.frame_since = None;
+        self.is_forgiven = false;
+    }
+
+    /// From when on the unfinished frame's time counts, if the game paused last at `resumed`.
+    pub(super) fn frame_begun(&mut self, now: Instant, resumed: Option<Instant>) -> Instant {
+        let since = *self.frame_since.get_or_insert(now);
+        match resumed {
+            Some(resumed) if resumed > since && !self.is_forgiven => {
+                self.is_forgiven = true;
+                *self.frame_since.insert(resumed)
+            }
+            _ => since,
+        }
     }
 
     /// Reads once into the inbox.

@@ -156,8 +156,7 @@ impl<S: Source> Streams<S> {
                 match self.framing.find(inbox.input(), &mut link.progress, max) {
                     Ok(Some(frame)) => {
                         inbox.open(frame);
-                        link.progress.forget();
-                        link.frame_since = None;
+                        link.finish_frame();
                         turn.messages -= 1;
                         return Some(Incoming::Payload { conn });
                     }
@@ -207,8 +206,7 @@ impl<S: Source> Streams<S> {
         if !dry || link.inbound.is_empty() {
             return None;
         }
-        let since = *link.frame_since.get_or_insert(now);
-        let since = self.clock.resumed.map_or(since, |resumed| resumed.max(since));
+        let since = link.frame_begun(now, self.clock.resumed);
         if now.saturating_duration_since(since) <= self.config.frame_timeout {
             return None;
         }
@@ -304,7 +302,7 @@ impl<S: Source> Streams<S> {
 
 impl<S: Source> Transport for Streams<S> {
     fn poll(&mut self, now: Instant, inbox: &mut Inbox) -> Option<Incoming> {
-        self.clock.notice(now);
+        self.clock.notice(now, self.config.frame_pause());
         if let Some(event) = self.events.pop_front() {
             return Some(event);
         }
@@ -419,12 +417,15 @@ impl<S: Source> Transport for Streams<S> {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
+        // Who sleeps until the frame is late would have made a pause, for which it is not judged.
+        let nap = self.clock.last.map(|last| after(last, self.config.frame_nap()));
         let due = self.links.iter().filter_map(|(_, link)| match link.state {
             State::Closing { deadline, .. } => deadline.or(self.clock.last),
             _ => {
-                let since = link.frame_since?.max(self.clock.resumed.unwrap_or(link.frame_since?));
                 // Exactly as long as allowed is not too long.
-                Some(after(since, self.config.frame_timeout) + Duration::from_nanos(1))
+                let due = after(link.frame_since?, self.config.frame_timeout);
+                let due = due + Duration::from_nanos(1);
+                Some(nap.map_or(due, |nap| nap.min(due)))
             }
         });
         due.min()

@@ -13,6 +13,9 @@ struct Script {
     reads: VecDeque<io::Result<Vec<u8>>>,
     writes: VecDeque<io::Result<usize>>,
     written: Vec<u8>,
+    /// What shutting down fails with, if it does.
+    unshuttable: Option<ErrorKind>,
+    read_calls: usize,
     write_calls: usize,
     shut: bool,
 }
@@ -22,7 +25,9 @@ struct ScriptPipe(Arc<Mutex<Script>>);
 
 impl Pipe for ScriptPipe {
     fn read(&mut self, _now: Instant, buffer: &mut [u8]) -> io::Result<usize> {
-        let next = self.0.lock().unwrap().reads.pop_front();
+        let mut script = self.0.lock().unwrap();
+        script.read_calls += 1;
+        let next = script.reads.pop_front();
         let bytes = next.unwrap_or_else(|| Err(ErrorKind::WouldBlock.into()))?;
         buffer[..bytes.len()].copy_from_slice(&bytes);
         Ok(bytes.len())
@@ -38,10 +43,38 @@ impl Pipe for ScriptPipe {
     }
 
     fn shut_down_writing(&mut self, _now: Instant) -> io::Result<()> {
-        self.0.lock().unwrap().shut = true;
-        Ok(())
+        let mut script = self.0.lock().unwrap();
+        script.shut = true;
+        script.unshuttable.map_or(Ok(()), |kind| Err(kind.into()))
     }
 }
+
+/// Every kind of error that the standard library has a name for and a system may give for a
+/// socket, and some that none should.
+const KINDS: [ErrorKind; 22] = [
+    ErrorKind::NotFound,
+    ErrorKind::PermissionDenied,
+    ErrorKind::ConnectionRefused,
+    ErrorKind::ConnectionReset,
+    ErrorKind::HostUnreachable,
+    ErrorKind::NetworkUnreachable,
+    ErrorKind::ConnectionAborted,
+    ErrorKind::NotConnected,
+    ErrorKind::AddrInUse,
+    ErrorKind::AddrNotAvailable,
+    ErrorKind::NetworkDown,
+    ErrorKind::BrokenPipe,
+    ErrorKind::WouldBlock,
+    ErrorKind::InvalidInput,
+    ErrorKind::InvalidData,
+    ErrorKind::TimedOut,
+    ErrorKind::WriteZero,
+    ErrorKind::Interrupted,
+    ErrorKind::Unsupported,
+    ErrorKind::UnexpectedEof,
+    ErrorKind::OutOfMemory,
+    ErrorKind::Other,
+];
 
 /// A source of prepared pipes.
 #[derive(Debug)]
@@ -197,6 +230,120 @@ fn every_kind_of_error_ends_at_most_this_link() {
     }
 }
 
+/// Every kind of error at every call. A script goes on failing for as long as it is asked.
+#[test]
+fn case_95_no_kind_of_error_stalls_spins_panics_or_hurts_another_link() {
+    const CALLS: usize = 60;
+    for kind in KINDS {
+        let is_later = matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted);
+        let failing = || (0..CALLS).map(|_| Err(kind.into()));
+        for place in ["read", "write", "shut down", "drain", "flush at the end"] {
+            let (bad, good) = (ScriptPipe::default(), ScriptPipe::default());
+            let source = Prepared(vec![good.clone(), bad.clone()]);
+            let streams = Streams::new(source, &LengthPrefix, &Config::new());
+            let inbox = Inbox::new();
+            let mut bench = Bench { streams, inbox, now: Instant::now(), pipe: good };
+            assert_eq!(bench.pump(), ["open", "open"]);
+            let bad_conn = bench.conn();
+            let good_conn = bench.streams.links.next(bad_conn).expect("two links");
+            let mut expected = vec!["7".to_owned()];
+            {
+                let mut script = bad.0.lock().unwrap();
+                match place {
+                    "read" | "drain" => script.reads.extend(failing()),
+                    "shut down" => script.unshuttable = Some(kind),
+                    _ => script.writes.extend((0..CALLS).map(|_| Err(kind.into()))),
+                }
+                (script.read_calls, script.write_calls) = (0, 0);
+            }
+            match place {
+                "read" if is_later => {}
+                "read" => expected.push(kind.to_string()),
+                "write" => {
+                    bench.streams.send(bench.now, bad_conn, b"x", Whose::Game).unwrap();
+                    if !is_later {
+                        expected.push(kind.to_string());
+                    }
+                }
+                "flush at the end" => {
+                    bench.streams.send(bench.now, bad_conn, b"x", Whose::Game).unwrap();
+                    bench.streams.close(bad_conn, Close::Gracefully);
+                    expected.push("Undelivered".to_owned());
+                }
+                _ => bench.streams.close(bad_conn, Close::Gracefully),
+            }
+            bench.streams.send(bench.now, good_conn, b"to the good one", Whose::Game).unwrap();
+            bench.reads(Ok(&frames(&[7])));
+            let mut seen: Vec<String> = Vec::new();
+            for pump in 0..5 {
+                let (reads, writes) = calls(&bad);
+                seen.extend(bench.pump());
+                let (reads, writes) = (calls(&bad).0 - reads, calls(&bad).1 - writes);
+                assert!(reads <= DRAINED_READS && writes <= 8, "{place}, {kind:?}: it spins");
+                // What only waits is tried again, until its time is over.
+                if pump == 3 {
+                    bench.now += Config::new().flush_timeout;
+                }
+            }
+            seen.extend(bench.pump());
+            seen.iter_mut().for_each(|line| {
+                line.truncate(if line.starts_with("Undel") { 11 } else { usize::MAX });
+            });
+            assert_eq!(seen, expected, "{place}, {kind:?}");
+            assert_eq!(bench.pipe.0.lock().unwrap().written, frames_of(b"to the good one"));
+            // Who was closed is gone; who only has to wait is still here, and is heard later.
+            let is_there = bench.streams.links.get(bad_conn).is_some();
+            assert_eq!(is_there, is_later && ["read", "write"].contains(&place), "{place} {kind}");
+            if is_there {
+                bad.0.lock().unwrap().reads.clear();
+                bad.0.lock().unwrap().writes.clear();
+                bad.0.lock().unwrap().reads.push_back(Ok(frames(&[3])));
+                assert_eq!(bench.pump(), ["3"], "{place}, {kind:?}");
+                let written = bad.0.lock().unwrap().written.clone();
+                assert_eq!(written, if place == "write" { frames_of(b"x") } else { vec![] });
+            }
+            assert!(bench.streams.links.get(good_conn).is_some());
+        }
+    }
+}
+
+/// How often a pipe was read and written.
+fn calls(pipe: &ScriptPipe) -> (usize, usize) {
+    let script = pipe.0.lock().unwrap();
+    (script.read_calls, script.write_calls)
+}
+
+fn frames_of(payload: &[u8]) -> Vec<u8> {
+    [&(payload.len() as u32).to_be_bytes()[..], payload].concat()
+}
+
+/// Ports are given out again: what is remembered of a connection is not remembered by its address.
+#[test]
+fn case_56_the_same_address_again_is_somebody_else() {
+    let (old, new) = (ScriptPipe::default(), ScriptPipe::default());
+    let source = Prepared(vec![old.clone()]);
+    let streams = Streams::new(source, &LengthPrefix, &Config::new());
+    let mut bench = Bench { streams, inbox: Inbox::new(), now: Instant::now(), pipe: old };
+    bench.reads(Ok(&frames(&[9])[..6]));
+    assert_eq!(bench.pump(), ["open"]);
+    let stale = bench.conn();
+    bench.streams.send(bench.now, stale, b"for the old one", Whose::Game).unwrap();
+    bench.reads(Err(ErrorKind::ConnectionReset.into()));
+    bench.pump();
+    bench.pump();
+    // All pipes of the script come from the same address and port.
+    bench.streams.source.0.push(new.clone());
+    bench.pipe = new;
+    bench.reads(Ok(&frames(&[2])));
+    assert_eq!(bench.pump(), ["open", "2"], "no byte of the old frame is in front of it");
+    assert_ne!(bench.conn(), stale);
+    bench.streams.send(bench.now, stale, b"to nobody", Whose::Game).unwrap();
+    bench.streams.close(stale, Close::Now);
+    bench.pump();
+    assert_eq!(bench.pipe.0.lock().unwrap().written, b"");
+    assert_eq!(bench.streams.links.iter().count(), 1);
+}
+
 #[test]
 fn interrupted_is_retried_and_never_for_ever() {
     let mut bench = Bench::new(Config::new());
@@ -333,6 +480,70 @@ fn a_frame_that_never_ends_is_judged_and_a_pause_is_not_held_against_it() {
     assert_eq!(bench.pump(), ["too slow: a frame was never finished"]);
 }
 
+/// Who sleeps as long as `next_deadline` allows does not pause, and judges in time. Nobody is
+/// forgiven twice for the same frame, be it that every gap between two pumps is a pause.
+#[test]
+fn whoever_pumps_seldom_judges_unfinished_frames_too() {
+    let timeout = Duration::from_secs(30);
+    let late = "too slow: a frame was never finished";
+    let judged_after = |gap: Option<Duration>, drip: bool| {
+        let mut bench = Bench::new(Config::new().frame_timeout(timeout));
+        bench.reads(Ok(&frames(&[99])[..5]));
+        assert_eq!(bench.pump(), ["open"]);
+        let begun = bench.now;
+        for _ in 0..20 {
+            let due = bench.streams.next_deadline().expect("a frame is awaited");
+            bench.now = gap.map_or(due + Duration::from_millis(16), |gap| bench.now + gap);
+            if drip {
+                bench.reads(Ok(b"x"));
+            }
+            if bench.pump() == [late] {
+                return (bench.now - begun).as_secs();
+            }
+        }
+        panic!("{gap:?}: a frame that never ends is forgiven for ever");
+    };
+    for drip in [false, true] {
+        assert_eq!(judged_after(None, drip), 30, "slept until something was due");
+        assert_eq!(judged_after(Some(timeout / 2), drip), 45, "the first pump beyond the timeout");
+        assert_eq!(judged_after(Some(timeout), drip), 90, "forgiven once");
+        assert_eq!(judged_after(Some(10 * timeout), drip), 600, "forgiven once");
+    }
+}
+
+/// A server and its peer that stood still together: the peer could not go on.
+#[test]
+fn a_pause_in_a_frame_is_forgiven_whatever_the_timeout() {
+    for timeout in [200, 1000, 4000, 30_000].map(Duration::from_millis) {
+        for percent in [51, 90, 100, 110, 200, 1000] {
+            let mut bench = Bench::new(Config::new().frame_timeout(timeout));
+            bench.reads(Ok(&frames(&[9])[..5]));
+            assert_eq!(bench.pump(), ["open"]);
+            for _ in 0..2 {
+                bench.now += timeout * 45 / 100;
+                assert_eq!(bench.pump(), [""; 0]);
+            }
+            bench.now += timeout * percent / 100;
+            assert_eq!(bench.pump(), [""; 0], "{timeout:?}, {percent} % of it stood still");
+            bench.now += timeout / 2;
+            bench.reads(Ok(&frames(&[9])[5..]));
+            assert_eq!(bench.pump(), ["9"], "{timeout:?}, {percent} % of it stood still");
+        }
+    }
+    // The next frame is forgiven its own pause.
+    let timeout = Duration::from_secs(1);
+    let mut bench = Bench::new(Config::new().frame_timeout(timeout));
+    bench.pump();
+    for _ in 0..5 {
+        bench.reads(Ok(&frames(&[9])[..5]));
+        assert_eq!(bench.pump(), [""; 0]);
+        bench.now += timeout * 3;
+        assert_eq!(bench.pump(), [""; 0]);
+        bench.reads(Ok(&frames(&[9])[5..]));
+        assert_eq!(bench.pump(), ["9"]);
+    }
+}
+
 #[test]
 fn quiet_links_are_read_once_a_millisecond_and_busy_ones_always() {
     let mut bench = Bench::new(Config::new());
@@ -367,7 +578,13 @@ fn at_the_deadline_of_a_frame_it_is_over_and_not_before() {
     let mut bench = Bench::new(Config::new().frame_timeout(Duration::from_secs(2)));
     bench.reads(Ok(&frames(&[3])[..5]));
     assert_eq!(bench.pump(), ["open"]);
-    let deadline = bench.streams.next_deadline().expect("a frame has begun");
+    let deadline = bench.now + Duration::from_secs(2) + Duration::from_nanos(1);
+    // Before that it wants to be woken, lest a sleep be a pause.
+    while let Some(due) = bench.streams.next_deadline().filter(|due| *due != deadline) {
+        assert!(due < deadline, "it is late");
+        bench.now = due;
+        assert_eq!(bench.pump(), [""; 0]);
+    }
     bench.now = deadline - Duration::from_nanos(1);
     assert_eq!(bench.pump(), [""; 0]);
     bench.now = deadline;

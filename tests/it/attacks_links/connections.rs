@@ -1,0 +1,484 @@
+//! Cases 48 to 63: connections that come, go, break, starve and are not there.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hexapod::{Client, Conditions, Config, Dialect, PeerId, Server, Simulator, msg};
+
+use super::{framed, in_memory, noise, room_for, size, streams};
+use crate::alloc::measure;
+use crate::harness::{GREETING, Network, Stream, on_both, until};
+use crate::hostile::Scene;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Of each line `#n: why` the number; no number twice.
+#[track_caller]
+fn each_once(left: &[String]) {
+    let mut ids: Vec<_> = left.iter().map(|line| line.split(':').next()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), left.len(), "each leaves once: {left:?}");
+}
+
+#[test]
+fn case_48_two_thousand_connect_and_leave() {
+    let count = size(200, 2000);
+    let mut scene = Scene::new(Network::Tcp, Config::new());
+    let addr = scene.addr;
+    // As fast as a thread can: some leave in order, some by a reset, some before they are let in.
+    let storm = thread::spawn(move || {
+        for n in 0..count {
+            let mut stream = TcpStream::connect(addr).expect("the server listens");
+            match n % 3 {
+                0 => drop(stream.read(&mut [0; 100])),
+                1 => stream.write_all(b"\0\0").expect("open"),
+                _ => {}
+            }
+        }
+    });
+    scene.until(|scene| scene.world.left.len() == count);
+    storm.join().expect("all were let in");
+    let world = scene.end();
+    each_once(&world.left);
+    assert_eq!((world.noise, world.faults.len()), (0, 0));
+}
+
+#[test]
+fn case_49_a_thousand_silent_links() {
+    let count = size(60, 1000);
+    let mut scene = Scene::new(Network::Tcp, room_for(count + 1));
+    let mut silent = Vec::new();
+    for _ in 0..count {
+        silent.push(scene.stream());
+        if silent.len() % 50 == 0 {
+            scene.until(|scene| scene.server.peers().count() == silent.len() + 1);
+        }
+    }
+    scene.until(|scene| scene.server.peers().count() == count + 1);
+    let begun = Instant::now();
+    let ((), heap) = measure(|| (0..100).for_each(|_| scene.pump()));
+    eprintln!(
+        "{count} silent links: {:?} for a turn of server and canary, {} allocations in all",
+        begun.elapsed() / 100,
+        heap.calls,
+    );
+    assert!(heap.calls < 100, "a silent link allocates nothing: {heap:?}");
+    assert_eq!(scene.end().left, [""; 0]);
+}
+
+#[test]
+fn case_50_resets_and_ends_in_mid_frame() {
+    on_both(|network| {
+        let mut scene = Scene::new(network, Config::new());
+        let whole = noise();
+        for (round, cut) in (1..whole.len()).enumerate() {
+            for reset in [false, true] {
+                let mut stream = scene.stream();
+                scene.until(|scene| scene.server.peers().count() == 2);
+                let mut greeting = Vec::new();
+                // Who leaves with the greeting unread breaks the connection.
+                scene.until(|_| {
+                    reset || {
+                        stream.read_some(&mut greeting).expect("open");
+                        greeting.len() == GREETING.len()
+                    }
+                });
+                stream.say(&whole);
+                stream.say(&whole[..cut]);
+                drop(stream);
+                let gone = 2 * round + 1 + usize::from(reset);
+                scene.until(|scene| scene.world.left.len() == gone);
+                let why = scene.world.left.last().expect("somebody").clone();
+                let orderly = format!("in the middle of a frame, after {cut} bytes of it");
+                assert!(why.ends_with(&orderly) || reset && why.ends_with("reset"), "{why}");
+            }
+        }
+        let world = scene.end();
+        each_once(&world.left);
+        assert!(world.noise >= whole.len() - 1, "before an orderly end all is heard");
+    });
+}
+
+#[test]
+fn case_51_a_half_close_is_answered_in_full_or_ends_in_time() {
+    const ANSWERS: usize = 100;
+    for reads in [true, false] {
+        let config = Config::new().flush_timeout(SECOND / 2);
+        let mut scene = Scene::new(Network::Tcp, config);
+        scene.server.on("ask", |ctx, _| {
+            ctx.send(msg!("answer", bytes: vec![7_u8; 30_000]));
+        });
+        let mut stream = scene.stream();
+        stream.say(&framed(&msg!("ask")).repeat(ANSWERS));
+        stream.shut_down_writing();
+        let (mut seen, mut ended) = (Vec::new(), false);
+        scene.until(|scene| {
+            if reads {
+                ended |= stream.read_some(&mut seen).expect("no reset");
+            }
+            scene.world.left.len() == 1 && (ended || !reads)
+        });
+        assert_eq!(scene.world.left, ["#2: closed by the peer"]);
+        let answer = framed(&msg!("answer", bytes: vec![7_u8; 30_000]));
+        let whole = GREETING.len() + ANSWERS * answer.len();
+        if reads {
+            assert_eq!(seen.len(), whole);
+            assert_eq!(scene.end().faults, [""; 0]);
+            continue;
+        }
+        // The system may have taken it all; otherwise the rest is told, within the time.
+        let begun = Instant::now();
+        scene.until(|scene| !scene.world.faults.is_empty() || begun.elapsed() > SECOND);
+        let faults = scene.end().faults;
+        let rest = |line: &String| line.starts_with("could not deliver the last ");
+        assert!(faults.iter().all(rest) && faults.len() <= 1, "{faults:?}");
+    }
+}
+
+/// With a real cable: `cable.rs`. Here in memory: who is gone without a word is found.
+#[test]
+fn case_52_half_open_links_are_found_by_heartbeats() {
+    let network = in_memory();
+    let (mut server, addr) = network.server::<Vec<String>, ()>(Config::new());
+    server.on_disconnect(|ctx, why| ctx.state.push(format!("{}: {why}", ctx.peer())));
+    let mut client = network.client::<()>(addr);
+    let mut plain = network.stream(addr);
+    let (mut log, mut now) = (Vec::new(), Instant::now());
+    for _ in 0..10 {
+        client.pump_at(now, &mut ());
+        server.pump_at(now, &mut log);
+    }
+    // The client's cable is pulled: it neither hears nor says anything, and nothing is closed.
+    let idle = Config::new().idle_timeout;
+    let begun = now;
+    while log.is_empty() {
+        now += SECOND / 5;
+        server.pump_at(now, &mut log);
+    }
+    assert!((idle..idle + SECOND).contains(&(now - begun)), "{:?}", now - begun);
+    // Nobody knows whether the plain one can answer: it has hours.
+    assert_eq!(log, ["#2: silent for too long"].map(|it| it.replace("#2", &log[0][..2])));
+    assert_eq!(server.peers().count(), 1);
+    plain.say(&noise());
+}
+
+/// Whoever asks without reading is cut off for what it has asked.
+#[test]
+fn case_53_who_floods_and_never_reads_is_cut_off() {
+    let config = Config::new().max_outbound(100_000).max_frame_len(50_000);
+    let mut scene = Scene::new(Network::Tcp, config);
+    scene.server.on("ask", |ctx, _| {
+        ctx.send(msg!("answer", bytes: vec![7_u8; 30_000]));
+    });
+    let mut stream = scene.stream();
+    let (asks, mut at) = (framed(&msg!("ask")).repeat(50), 0);
+    scene.until(|scene| {
+        at = (at + stream.write_some(&asks[at..]).unwrap_or(0)) % asks.len();
+        !scene.world.left.is_empty()
+    });
+    drop(stream);
+    let left = scene.end().left;
+    assert!(left.len() == 1 && left[0].starts_with("#2: too slow a reader: "), "{left:?}");
+}
+
+#[test]
+fn case_54_twenty_deaf_links_under_a_broadcast() {
+    const CAP: usize = 100_000;
+    let count = size(2, 20);
+    let mut scene = Scene::new(Network::Tcp, Config::new().max_outbound(CAP).max_frame_len(60_000));
+    let deaf = streams(&scene.network, scene.addr, count);
+    scene.until(|scene| scene.server.peers().count() == count + 1);
+    // What the system takes for a deaf link differs; each is written to until it takes no more.
+    let ((), heap) = measure(|| {
+        scene.until(|scene| {
+            scene.server.broadcast(msg!("news", bytes: vec![0_u8; 50_000]));
+            scene.world.left.len() == count
+        });
+    });
+    drop(deaf);
+    let left = scene.end().left;
+    each_once(&left);
+    assert!(left.iter().all(|line| line.contains(": too slow a reader: ")), "{left:?}");
+    // A ring doubles, and holds the old half while it does; the canary's two ends count as well.
+    let most = (count + 2) * 3 * CAP + (1 << 20);
+    eprintln!("{count} deaf links with {CAP} bytes each: {} bytes at most", heap.peak);
+    assert!(heap.peak <= most as isize, "{heap:?}, and {most} may");
+}
+
+#[test]
+fn case_55_a_storm_of_reconnections() {
+    let (clients, rounds) = (size(10, 40), size(6, 30));
+    let mut scene = Scene::new(Network::Tcp, room_for(4 * clients + 2));
+    let mut storm: Vec<Client<usize>> = (0..clients)
+        .map(|_| {
+            let mut client = scene.network.client::<usize>(scene.addr);
+            client.on_connect(|ctx| *ctx.state += 1);
+            client.on_connect_failed(|_, error| panic!("{error}"));
+            client
+        })
+        .collect();
+    let mut ups = vec![0; clients];
+    scene.until(|_| {
+        for (client, ups) in storm.iter_mut().zip(&mut ups) {
+            let before = *ups;
+            client.pump(ups);
+            if *ups > before && *ups < rounds {
+                client.send(msg!("noise"));
+                client.reconnect();
+            }
+        }
+        ups.iter().all(|ups| *ups == rounds)
+    });
+    storm.iter_mut().for_each(Client::close);
+    scene.until(|scene| {
+        for (client, ups) in storm.iter_mut().zip(&mut ups) {
+            client.pump(ups);
+        }
+        scene.world.left.len() == clients * rounds
+    });
+    assert_eq!(scene.server.peers().count(), 1);
+    let world = scene.end();
+    each_once(&world.left);
+    assert_eq!(world.noise, clients * (rounds - 1), "what was said before a close is heard");
+}
+
+/// With the very same address and port: `transport/stream/tests.rs`.
+#[test]
+fn case_56_nothing_is_carried_over_from_a_connection_that_was_reset() {
+    on_both(|network| {
+        let (mut server, addr) = network.server::<Vec<PeerId>, u32>(Config::new());
+        server.on("n", |ctx, _| {
+            let id = ctx.peer();
+            *ctx.data_mut() += 1;
+            assert_eq!(*ctx.data(), 1, "its data are new");
+            ctx.state.push(id);
+        });
+        let mut ids: Vec<PeerId> = Vec::new();
+        for round in 1..=30 {
+            let mut stream = network.stream(addr);
+            stream.say(&framed(&msg!("n")));
+            // And the start of a frame, which is nobody's afterwards.
+            stream.say(b"\0\0\0\x50\x81");
+            until(|| {
+                server.pump(&mut ids);
+                ids.len() == round
+            });
+            drop(stream);
+            until(|| {
+                server.pump(&mut ids);
+                server.peers().next().is_none()
+            });
+            let stale = ids[round - 1];
+            assert!(server.try_send_to(stale, msg!("x")).is_err() && !server.kick(stale, ""));
+        }
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "each has an id of its own");
+    });
+}
+
+#[test]
+fn case_58_three_hundred_links_from_one_address() {
+    let (allowed, count) = (size(10, 64), size(40, 300));
+    let config = Config::new().max_peers_per_address(allowed);
+    let mut scene = Scene::new(Network::Tcp, config);
+    let mut links = Vec::new();
+    let refused = count + 1 - allowed;
+    for n in 0..count {
+        links.push(scene.stream());
+        if n % 50 == 49 {
+            scene.pump();
+        }
+    }
+    scene.until(|scene| scene.world.faults.len() == refused);
+    assert_eq!(scene.server.peers().count(), allowed);
+    assert_eq!(scene.server.faults().refused, refused as u64);
+    // Who is refused is told, and hears the end of it.
+    for link in &mut links[allowed - 1..] {
+        let mut seen = Vec::new();
+        scene.until(|_| link.read_some(&mut seen).unwrap_or(true));
+        assert!(seen.is_empty() || String::from_utf8_lossy(&seen).contains("full"), "{seen:?}");
+    }
+    // Those who are in are none the worse for it.
+    links.truncate(allowed - 1);
+    links.iter_mut().for_each(|link| link.say(&noise()));
+    scene.until(|scene| scene.world.noise == allowed - 1);
+    let world = scene.end();
+    let limit = |line: &String| line.ends_with("(max_peers_per_address)");
+    assert!(world.faults.iter().all(limit) && world.left.is_empty());
+}
+
+/// The system takes the urgent byte out of the stream, or leaves it in: then the link is broken,
+/// and no other. No program of the standard library can send one; Python can.
+#[cfg(unix)]
+#[test]
+fn case_59_urgent_data_hurts_at_most_its_own_link() {
+    use std::process::Command;
+    let mut scene = Scene::new(Network::Tcp, Config::new());
+    let script = "import socket, sys, time\n\
+        s = socket.create_connection(('127.0.0.1', int(sys.argv[1])), 10)\n\
+        noise = b'\\0\\0\\0\\x0e\\x81\\xa6action\\xa5noise'\n\
+        s.sendall(noise + noise[:7]); s.send(b'!', socket.MSG_OOB); s.sendall(noise[7:] + noise)\n\
+        s.shutdown(socket.SHUT_WR)\n\
+        while s.recv(4096): pass\n";
+    let mut command = Command::new("python3");
+    command.args(["-c", script]).arg(scene.addr.port().to_string());
+    let Ok(mut python) = command.spawn() else {
+        eprintln!("skipped: there is no Python here");
+        return;
+    };
+    scene.until(|scene| scene.world.left.len() == 1);
+    python.wait().expect("a child");
+    let world = scene.end();
+    match &world.left[0][..] {
+        "#2: closed by the peer" => assert_eq!(world.noise, 3),
+        other => assert!(other.starts_with("#2: not understood: "), "{other}"),
+    }
+}
+
+#[test]
+fn case_60_through_a_window_of_one_byte() {
+    on_both(|network| {
+        for piece in [1, 2, 3] {
+            let (mut server, addr) = network.server::<(), ()>(Config::new());
+            server.simulate(&Simulator::new(7, Conditions::new().max_piece(piece)));
+            // What listens already is not simulated; a second listener is.
+            let addr = match &network {
+                Network::Tcp => server.listen("127.0.0.1:0", Dialect::REPOD),
+                Network::Memory(memory) => server.listen_memory(
+                    memory,
+                    "10.0.0.2:0".parse().expect("an address"),
+                    Dialect::REPOD,
+                ),
+            }
+            .map_err(|error| panic!("{addr}: {error}"))
+            .expect("a free port");
+            server.on("n", |ctx, msg| ctx.send(hexapod::Outgoing::from(msg)));
+            let mut client = network.client::<Vec<u32>>(addr);
+            client.on("n", |ctx, msg| {
+                ctx.state.push(msg.get("n")?);
+                Ok(())
+            });
+            (0..20).for_each(|n| client.send(msg!("n", n: n, bytes: vec![7_u8; n as usize])));
+            let mut heard = Vec::new();
+            until(|| {
+                server.pump(&mut ());
+                client.pump(&mut heard);
+                heard.len() == 20
+            });
+            assert!(heard.into_iter().eq(0..20));
+        }
+    });
+}
+
+#[test]
+fn case_62_listeners_that_cannot_be_had_and_one_that_is_had_again_at_once() {
+    let kind = |addr: &str| Server::<()>::bind(addr).map(drop).map_err(|error| error.kind());
+    let mut server = Server::<()>::bind("127.0.0.1:0").expect("a free port");
+    let addr = server.local_addr().expect("bound");
+    assert_ne!(addr.port(), 0, "the port that was given is told");
+    assert_eq!(kind(&addr.to_string()), Err(ErrorKind::AddrInUse));
+    assert_eq!(kind("192.0.2.77:0"), Err(ErrorKind::AddrNotAvailable));
+    assert_eq!(kind("5071"), Err(ErrorKind::InvalidInput));
+    assert!(kind("no-such-host.invalid:5071").is_err());
+    // A listener for one family does not take what comes by the other.
+    if let Ok(six) = Server::<()>::bind("[::1]:0") {
+        let port = six.local_addr().expect("bound").port();
+        let error = TcpStream::connect(("127.0.0.1", port)).map(drop).map_err(|it| it.kind());
+        assert_eq!(error, Err(ErrorKind::ConnectionRefused));
+    }
+    // A failed listener costs nothing: the others go on.
+    assert!(server.listen(addr, Dialect::REPOD).is_err());
+    assert_eq!(server.local_addrs().count(), 1);
+    // Dropped with a peer in it, which leaves the port in the state that systems keep for a while.
+    let _peer = TcpStream::connect(addr).expect("it listens");
+    until(|| server.pump(&mut ()).opened == 1);
+    drop(server);
+    if cfg!(unix) {
+        assert_eq!(kind(&addr.to_string()), Ok(()), "free again at once");
+    }
+}
+
+#[test]
+fn case_63_targets_that_are_not_there_fail_in_time_and_hold_up_no_pump() {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a port");
+    let timeout = SECOND / 2;
+    for (target, starts) in [
+        (free.to_string(), "nobody listens at "),
+        ("no-such-host.invalid:5071".to_owned(), "cannot find no-such-host.invalid"),
+        ("".to_owned(), "\"\" is no address"),
+        ("localhost".to_owned(), "\"localhost\" is no address"),
+        ("localhost:99999".to_owned(), "\"localhost:99999\" is no address"),
+        (":5071".to_owned(), ""),
+        ("198.51.100.1:5071".to_owned(), ""),
+        ("0.0.0.0:1".to_owned(), ""),
+        ("255.255.255.255:1".to_owned(), ""),
+    ] {
+        // Some networks answer for everybody; then no greeting comes.
+        let config = Config::new().connect_timeout(timeout).handshake_timeout(timeout);
+        let mut client = Network::Tcp.client_with::<Vec<String>>(free, config);
+        client.close();
+        client.on_connect_failed(|ctx, error| ctx.state.push(error.to_string()));
+        let mut log = Vec::new();
+        client.pump(&mut log);
+        log.clear();
+        client.connect_to(&target);
+        until(|| {
+            let begun = Instant::now();
+            client.pump(&mut log);
+            assert!(begun.elapsed() < timeout / 2, "no pump waits for a connection");
+            !log.is_empty()
+        });
+        assert!(log.len() == 1 && log[0].starts_with(starts), "{target:?}: {log:?}");
+        assert!(!client.is_connecting() && log.len() == 1);
+    }
+}
+
+/// A listener whose backlog is full answers nobody. It takes more descriptors than few.
+#[test]
+fn case_63_a_connection_that_is_never_answered_is_given_up_in_time() {
+    if size(0, 1) == 0 {
+        return;
+    }
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    let patience = SECOND / 5;
+    let queue: Vec<_> =
+        (0..4200).map_while(|_| TcpStream::connect_timeout(&addr, patience).ok()).collect();
+    let config = Config::new().connect_timeout(SECOND / 2);
+    let mut client = Network::Tcp.client_with::<Vec<String>>(addr, config);
+    client.on_connect_failed(|ctx, error| ctx.state.push(error.to_string()));
+    let (mut log, begun) = (Vec::new(), Instant::now());
+    until(|| {
+        client.pump(&mut log);
+        !log.is_empty()
+    });
+    assert!((SECOND / 2..SECOND * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+    assert_eq!(log, [format!("no answer from {addr} within 500ms")], "{} wait", queue.len());
+}
+
+/// Not a peer of a server: what is refused takes a place of its own, and gives it back.
+#[test]
+fn case_58_who_is_refused_and_never_leaves_holds_no_place() {
+    let network = in_memory();
+    let (mut server, addr) = network.server::<(), ()>(room_for(1));
+    // A clock that stands still rations nothing.
+    let (now, mut here) = (Instant::now(), network.stream(addr));
+    server.pump_at(now, &mut ());
+    let mut strangers: Vec<Stream> = Vec::new();
+    for _ in 0..40 {
+        strangers.extend(streams(&network, addr, 10));
+        server.pump_at(now, &mut ());
+    }
+    here.shut_down_writing();
+    server.pump_at(now, &mut ());
+    assert_eq!(server.peers().count(), 0);
+    let _next = network.stream(addr);
+    server.pump_at(now, &mut ());
+    assert_eq!(server.peers().count(), 1);
+    assert_eq!(server.faults().refused, 400);
+    // Most of them are not even held: what they say goes nowhere.
+    let held = strangers.iter_mut().filter_map(|it| it.write_some(b"x").ok()).count();
+    assert!(held <= 40, "{held} are held");
+}
