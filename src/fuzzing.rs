@@ -412,6 +412,6 @@ mod tests {
 
     #[test]
     fn a_simulation_by_script_keeps_its_promises() {
-        exercise("simulation", 30, simulation, |random| random.length(900));
+        exercise("simulation", 8, simulation, |random| random.length(900));
     }
 }

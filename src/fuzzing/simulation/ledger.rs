@@ -172,7 +172,12 @@ impl Book {
 
     /// What goes over the wire is what was sent, in this order.
     pub(super) fn read(&mut self, tap: &Tap) {
-        self.begun.append(&mut tap.lock().written);
+        let mut tap = tap.lock();
+        if tap.written.is_empty() {
+            return;
+        }
+        self.begun.append(&mut tap.written);
+        drop(tap);
         let framing = self.dialect.framing();
         let mut at = 0;
         loop {
