@@ -28,7 +28,7 @@ pub(crate) fn run(entrants: &Entrants<'_>, options: &Options, report: &mut Repor
             thread::sleep(Duration::from_millis(250));
             let (frame, len, mut buffer) =
                 (contender.frame(), contender.reply_len(), vec![0; 4096]);
-            let (most, time) = (options.size(5_000, 20), options.millis(300));
+            let (most, time) = (options.size(5_000, 20), options.millis(1000));
             let once = || raw::echo_once(&mut stream, &frame, len, &mut buffer);
             let median = raw::echo(once, most, time);
             drop(crowd);

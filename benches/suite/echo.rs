@@ -6,7 +6,7 @@ use super::{Better, Entrants, Job, Options, Report, Table, named, raw, rounds};
 
 pub(crate) fn run(entrants: &Entrants<'_>, options: &Options, report: &mut Report) {
     let contenders = named(entrants);
-    let (most, time) = (options.size(5_000, 20), options.millis(300));
+    let (most, time) = (options.size(5_000, 20), options.millis(1000));
     let title = "echo, raw client";
     let rows = rounds(report, options, title, &contenders, |contender| {
         let median = with_server(*contender, Job::Echo, |_, addr| {

@@ -121,15 +121,11 @@ impl Contender for Hexapod {
             for n in 1..=count {
                 client.send(message());
                 waiting += len;
-                if n % BATCH != 0 && n != count {
-                    continue;
+                if n % BATCH == 0 || n == count {
+                    waiting -= client.pump(&mut 0).bytes_written.min(waiting);
                 }
-                loop {
-                    let written = client.pump(&mut 0).bytes_written;
-                    waiting = waiting.saturating_sub(written);
-                    if waiting < BEHIND {
-                        break;
-                    }
+                while waiting > BEHIND {
+                    waiting -= client.pump(&mut 0).bytes_written.min(waiting);
                 }
             }
         }))

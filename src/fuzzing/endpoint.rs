@@ -409,7 +409,8 @@ impl Game {
 
     /// All that was sent is handled, the canary is well, and a server that closes comes to its end.
     fn finish(mut self) {
-        let frames = |line: &Line| (line.sent.len() - line.at) / 5 + 4;
+        // What is for the session takes its place in a pump too, though nobody is told.
+        let frames = |line: &Line| (line.sent.len() - line.at) / 5 + line.untold + 4;
         let most = self.world.lines.iter().map(frames).sum::<usize>() * 4;
         let mut pumps = 0;
         loop {

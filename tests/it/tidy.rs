@@ -106,6 +106,8 @@ fn relative(path: &Path) -> String {
 fn files_below(folder: &Path) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    // What a crate in a folder of ours has built is nobody's source.
+    paths.retain(|path| !path.ends_with("target"));
     paths.sort();
     let below = |path: PathBuf| if path.is_dir() { files_below(&path) } else { vec![path] };
     paths.into_iter().flat_map(below).collect()

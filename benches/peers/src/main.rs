@@ -1,12 +1,13 @@
 //! The workloads of `cargo bench`, with other libraries beside hexapod, in the same rounds.
 //!
 //! ```text
-//! cd benches/peers && cargo run --release                 everything
-//! cd benches/peers && cargo run --release -- echo codec   two workloads
+//! cd benches/peers && cargo run --release -- --bench              everything
+//! cd benches/peers && cargo run --release -- --bench echo codec   two workloads
 //! ```
 //!
-//! Each library is used as its documentation shows it, by someone who means well: without delay
-//! where it lets that be set, one write for many messages where it offers that.
+//! Without `--bench` it only shows that all of them run. Each library is used as its documentation
+//! shows it, by someone who means well: without delay where it lets that be set, one write for many
+//! messages where it offers that.
 
 #[path = "../../suite/mod.rs"]
 mod suite;

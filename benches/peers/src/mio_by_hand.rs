@@ -40,7 +40,7 @@ impl Contender for Mio {
         poll.registry().register(&mut listener, LISTENER, Interest::READABLE).expect("a poll");
         let mut peers: Vec<Peer> = Vec::new();
         let mut buffer = vec![0; 64 << 10];
-        let (mut received, mut sum) = (0, 0.0);
+        let mut sum = 0.0;
         desk.open(listener.local_addr().expect("an address"));
         while desk.is_open() {
             // Who has something to say by themselves looks at the clock of the game in between.
@@ -62,9 +62,7 @@ impl Contender for Mio {
                     continue;
                 }
                 let peer = &mut peers[event.token().0];
-                let (messages, added) = peer.read(job, &mut buffer);
-                received += messages;
-                sum += added;
+                sum += peer.read(job, &mut buffer, desk);
                 peer.flush();
             }
             if let Job::Broadcast { burst } = job {
@@ -76,7 +74,6 @@ impl Contender for Mio {
                     peers.iter_mut().for_each(Peer::flush);
                 }
             }
-            desk.received.store(received, SeqCst);
         }
         std::hint::black_box(sum);
     }
@@ -84,18 +81,18 @@ impl Contender for Mio {
 
 impl Peer {
     /// Reads until nothing is left, as an edge-triggered poll wants it.
-    fn read(&mut self, job: Job, buffer: &mut [u8]) -> (u64, f64) {
-        let (mut messages, mut sum) = (0, 0.0);
+    fn read(&mut self, job: Job, buffer: &mut [u8], desk: &Desk) -> f64 {
+        let mut sum = 0.0;
         loop {
             let kept = self.inbound.len();
             buffer[..kept].copy_from_slice(&self.inbound);
             let len = match self.stream.read(&mut buffer[kept..]) {
-                Ok(0) => return (messages, sum),
+                Ok(0) => return sum,
                 Ok(len) => len,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return (messages, sum),
-                Err(_) => return (messages, sum),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return sum,
+                Err(_) => return sum,
             };
-            let mut rest = &buffer[..kept + len];
+            let (mut rest, mut messages) = (&buffer[..kept + len], 0);
             while let Some((head, behind)) = rest.split_first_chunk::<4>() {
                 let payload = u32::from_be_bytes(*head) as usize;
                 let Some((payload, behind)) = behind.split_at_checked(payload) else { break };
@@ -107,6 +104,7 @@ impl Peer {
                 }
                 rest = behind;
             }
+            desk.received.fetch_add(messages, SeqCst);
             self.inbound.clear();
             self.inbound.extend_from_slice(rest);
         }

@@ -63,6 +63,7 @@ impl Contender for Tungstenite {
                 while let Ok(Message::Binary(payload)) = peer.read() {
                     sum += typed::handle(&payload);
                     received += 1;
+                    desk.received.store(received, SeqCst);
                     if let Job::Echo = job {
                         let _ = peer.send(Message::Binary(payload));
                     }
@@ -81,7 +82,6 @@ impl Contender for Tungstenite {
                     }
                 }
             }
-            desk.received.store(received, SeqCst);
             desk.rest(now);
         }
         std::hint::black_box(sum);
