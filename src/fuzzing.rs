@@ -7,11 +7,13 @@
 //! fuzz/fuzz_targets/rencode.rs   ──> rencode    PodSixNet's frames, and what is in them
 //! fuzz/fuzz_targets/json.rs      ──> json       JSON against serde_json's tree
 //! fuzz/fuzz_targets/terminator.rs ─> terminator payloads with a mark behind
+//! fuzz/fuzz_targets/simulation.rs ─> simulation a server and clients over bad pipes
 //! ```
 //!
 //! Each takes bytes, whatever they are, and panics where a promise is broken. Under `cargo fuzz`
 //! libFuzzer makes them. Under `cargo test` they come from a seed, from messages that were damaged
-//! a little, and from the files in `fuzz/corpus` and `fuzz/regressions`.
+//! a little, and from the files in `fuzz/corpus` and `fuzz/regressions`. The simulation has a
+//! driver of its own beside that: there a seed decides, and there are as many as one likes.
 //!
 //! This is no part of what the library offers: it is compiled for these two uses only.
 
@@ -406,5 +408,10 @@ mod tests {
     #[test]
     fn a_server_keeps_its_promises_among_strangers() {
         exercise("endpoint", 900, endpoint, |random| random.length(300));
+    }
+
+    #[test]
+    fn a_simulation_by_script_keeps_its_promises() {
+        exercise("simulation", 8, simulation, |random| random.length(900));
     }
 }

@@ -5,7 +5,6 @@
 //! ```
 
 use std::collections::VecDeque;
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::config::Config;
@@ -75,6 +74,7 @@ pub(super) struct Diary(Option<Arc<Mutex<VecDeque<String>>>>);
 const LINES: usize = 60;
 
 impl Diary {
+    #[cfg(test)]
     pub(super) fn open() -> Self {
         Self(Some(Arc::default()))
     }
@@ -91,13 +91,9 @@ impl Diary {
 
     #[cfg(test)]
     pub(super) fn read(&self) -> String {
-        let mut text = String::new();
-        for line in
-            self.0.iter().flat_map(|it| it.lock().unwrap_or_else(PoisonError::into_inner).clone())
-        {
-            let _ = writeln!(text, "{line}");
-        }
-        text
+        let Some(lines) = &self.0 else { return String::new() };
+        let lines = lines.lock().unwrap_or_else(PoisonError::into_inner);
+        lines.iter().map(|line| format!("{line}\n")).collect()
     }
 }
 
@@ -176,7 +172,12 @@ impl Book {
 
     /// What goes over the wire is what was sent, in this order.
     pub(super) fn read(&mut self, tap: &Tap) {
-        self.begun.append(&mut tap.lock().written);
+        let mut tap = tap.lock();
+        if tap.written.is_empty() {
+            return;
+        }
+        self.begun.append(&mut tap.written);
+        drop(tap);
         let framing = self.dialect.framing();
         let mut at = 0;
         loop {

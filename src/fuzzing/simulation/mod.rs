@@ -308,7 +308,7 @@ impl Game {
             jump = jump.min(Duration::from_millis(110));
         }
         self.now += jump;
-        self.note(|| format!("---- time moves by {jump:?}"));
+        self.note(|| format!("---- step {}: time moves by {jump:?}", self.report.steps));
         for who in 0..self.friends.len() {
             self.friend(who);
         }
