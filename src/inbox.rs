@@ -3,7 +3,8 @@
 //! ```text
 //! socket ──read──> buffer [ frame | frame | fra ]          one peer's turn, nothing owned by it
 //!                                          └─stow──> ring   kept by the peer until the rest comes
-//! socket ──read──> buffer ──append──> ring [ frame | frame ]   the same peer's next turn
+//! socket ──read──> buffer [ fra:me | frame ]       its next turn: what it kept goes in front,
+//!                           or behind a long one into the ring, where it stays
 //! ```
 //!
 //! There is one for all peers. It lends its bytes to the message that a handler sees, and nothing
@@ -17,7 +18,7 @@ use std::ops::Range;
 
 use crate::codec::{Codec, CodecError};
 use crate::frame::{Frame, Input};
-use crate::limits::{Limits, READ_BUFFER};
+use crate::limits::{FRONT, Limits, READ_BUFFER};
 use crate::message::{EncodeError, Encoder, Index, Message, MessageError, ReadError};
 use crate::msgpack::DecodeError;
 use crate::reason::ProtocolError;
@@ -51,7 +52,7 @@ pub(crate) enum Unread {
 impl Inbox {
     pub(crate) fn new() -> Self {
         Self {
-            buffer: vec![0; READ_BUFFER],
+            buffer: vec![0; FRONT + READ_BUFFER],
             unread: 0..0,
             ring: Ring::new(),
             frame: None,
@@ -82,18 +83,28 @@ impl Inbox {
         pool: &mut Pool,
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
     ) -> io::Result<(usize, bool)> {
-        // Unread bytes in the buffer are the start of a frame: they make room by moving to a ring.
-        if !self.unread.is_empty() {
-            self.ring.push(&self.buffer[self.unread.clone()], pool);
-            self.unread = 0..0;
+        // Unread bytes in the buffer are the start of a frame, and in the way.
+        let start = FRONT.checked_sub(self.unread.len());
+        match start {
+            Some(start) => self.buffer.copy_within(self.unread.clone(), start),
+            None => self.ring.push(&self.buffer[self.unread.clone()], pool),
         }
-        let len = read(&mut self.buffer)?.min(self.buffer.len());
+        self.unread = start.unwrap_or(FRONT)..FRONT;
+        let len = read(&mut self.buffer[FRONT..])?.min(READ_BUFFER);
+        if !self.ring.is_empty() && self.ring.len() <= FRONT {
+            let (first, second) = self.ring.slices();
+            let start = FRONT - first.len() - second.len();
+            self.buffer[start..][..first.len()].copy_from_slice(first);
+            self.buffer[FRONT - second.len()..FRONT].copy_from_slice(second);
+            self.unread = start..FRONT;
+            self.ring.release(pool);
+        }
         if self.ring.is_empty() {
-            self.unread = 0..len;
+            self.unread.end += len;
         } else {
-            self.ring.push(&self.buffer[..len], pool);
+            self.ring.push(&self.buffer[FRONT..][..len], pool);
         }
-        Ok((len, len == self.buffer.len()))
+        Ok((len, len == READ_BUFFER))
     }
 
     /// Ends a turn: what is not handled is the peer's to keep.

@@ -22,15 +22,16 @@ use std::time::{Duration, Instant};
 
 use super::{Arrival, Bytes, Close, Conn, Full, Incoming, Pipe, Source, Transport, Whose};
 use crate::config::Config;
-use crate::frame::Framing;
+use crate::frame::{Framing, Progress};
+use crate::id::PeerId;
 use crate::inbox::Inbox;
-use crate::limits::{QUIET_AFTER, SPARE_RINGS, after};
+use crate::limits::{SPARE_RINGS, after};
 use crate::reason::{DisconnectReason, ProtocolError, Timeout};
 use crate::ring::Pool;
 use crate::slab::Slab;
 
 use clock::Clock;
-use link::{Link, State};
+use link::{Link, Read, State};
 
 /// How much more than the game the library may have waiting for a link: heartbeats, goodbyes.
 const OWN_ROOM: usize = 2048;
@@ -52,8 +53,8 @@ pub(crate) struct Streams<S: Source> {
     /// Links that are open and have bytes to write.
     unsent: Vec<Conn>,
     /// Links that are being closed gracefully, and those of them that were never let in.
-    closing: Vec<Conn>,
-    refused: Vec<Conn>,
+    closing: Vec<Closing>,
+    refused: Vec<Closing>,
     /// What `flush` has to tell.
     events: VecDeque<Incoming>,
     stage: Stage,
@@ -81,6 +82,24 @@ struct Turn {
     bytes: usize,
     /// The last read was short: there is no more for now.
     dry: bool,
+    /// How far the framing has looked into the frame that comes next.
+    progress: Progress,
+}
+
+impl Turn {
+    fn account(&mut self, read: Read) {
+        self.bytes = self.bytes.saturating_sub(read.len);
+        self.dry = !read.more;
+    }
+}
+
+/// A link that is being closed gracefully.
+#[derive(Debug)]
+struct Closing {
+    conn: Conn,
+    /// Counted from the first look at it: whoever closes between two pumps may not know what time
+    /// it is.
+    deadline: Option<Instant>,
 }
 
 impl<S: Source> Streams<S> {
@@ -117,35 +136,53 @@ impl<S: Source> Streams<S> {
         Incoming::Opened { conn, addr }
     }
 
-    /// Gives the turn to the link in a slot, unless it has none.
+    /// Gives the turn to the link in a slot, if it has something to say.
     fn begin_turn(&mut self, now: Instant, slot: usize, inbox: &mut Inbox) {
         let Some((conn, link)) = self.links.at(slot) else { return };
-        if link.is_closing() {
-            return;
-        }
-        let quiet = link.inbound.is_empty()
-            && now.saturating_duration_since(link.active) > QUIET_AFTER
-            && matches!(link.state, State::Open);
-        if quiet && !self.clock.is_full {
-            return;
-        }
-        inbox.adopt(mem::take(&mut link.inbound));
-        self.turn = Some(Turn {
+        let mut turn = Turn {
             conn,
             messages: self.config.messages_per_pump.max(1),
             bytes: self.config.bytes_per_pump.max(1),
             dry: false,
-        });
+            progress: Progress::default(),
+        };
+        match link.state {
+            State::Closing { .. } => return,
+            State::Open | State::Broken(_) if link.inbound.is_empty() => {
+                if !self.clock.is_full && link.is_quiet(now) {
+                    return;
+                }
+                let read = link.read(now, inbox, &mut self.pool);
+                // Most have nothing to say, and that is all there is to be done for them.
+                if read.len == 0 && matches!(link.state, State::Open) {
+                    if link.unfinished.is_some() && link.is_quiet(now) {
+                        link.unfinished = None;
+                    }
+                    return;
+                }
+                self.traffic.read += read.len as u64;
+                turn.account(read);
+            }
+            _ => {
+                inbox.adopt(mem::take(&mut link.inbound));
+                if let Some(unfinished) = &mut link.unfinished {
+                    turn.progress = mem::take(&mut unfinished.progress);
+                }
+            }
+        }
+        self.turn = Some(turn);
     }
 
     /// Goes on with the link whose turn it is; nothing when its turn is over.
-    fn go_on(&mut self, now: Instant, turn: &mut Turn, inbox: &mut Inbox) -> Option<Incoming> {
+    fn go_on(&mut self, now: Instant, inbox: &mut Inbox) -> Option<Incoming> {
+        let turn = self.turn.as_mut()?;
         let conn = turn.conn;
         let link = match self.links.get_mut(conn) {
             Some(link) if !link.is_closing() => link,
             _ => {
                 // A handler has closed it; what had come with the last message is not handled.
                 inbox.clear(&mut self.pool);
+                self.turn = None;
                 return None;
             }
         };
@@ -153,18 +190,19 @@ impl<S: Source> Streams<S> {
             let mut unfinished = false;
             if turn.messages > 0 {
                 let max = self.config.frame_len();
-                match self.framing.find(inbox.input(), &mut link.progress, max) {
+                match self.framing.find(inbox.input(), &mut turn.progress, max) {
                     Ok(Some(frame)) => {
                         inbox.open(frame);
-                        link.finish_frame();
+                        turn.progress.forget();
                         turn.messages -= 1;
-                        return Some(Incoming::Payload { conn });
+                        link.finish_frame();
+                        link.active = now;
+                        return Some(Incoming::Payload { owner: link.owner });
                     }
                     Ok(None) => unfinished = true,
                     Err(error) => {
-                        inbox.clear(&mut self.pool);
                         let reason = DisconnectReason::Protocol(ProtocolError::Frame(error));
-                        return self.end(conn, reason);
+                        return self.end_turn(inbox, reason);
                     }
                 }
             }
@@ -174,87 +212,81 @@ impl<S: Source> Streams<S> {
                     (None, 0) => DisconnectReason::Closed,
                     (None, bytes) => DisconnectReason::CutOff { bytes },
                 };
-                inbox.clear(&mut self.pool);
-                return self.end_after_flush(conn, reason);
+                return self.end_turn(inbox, reason);
             }
             if !unfinished || turn.dry || turn.bytes == 0 {
-                link.inbound = inbox.stow(&mut self.pool);
-                return self.judge(now, conn, unfinished && turn.dry);
+                return self.pass_turn(now, inbox, unfinished);
             }
-            match link.read(now, inbox, &mut self.pool) {
-                Ok((0, _)) => link.state = State::Ended(None),
-                Ok((len, full)) => {
-                    self.traffic.read += len as u64;
-                    link.active = now;
-                    turn.bytes = turn.bytes.saturating_sub(len);
-                    turn.dry = !full;
-                }
-                Err(ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                    turn.dry = true;
-                    if let State::Broken(kind) = link.state {
-                        link.state = State::Ended(Some(kind));
-                    }
-                }
-                Err(kind) => link.state = State::Ended(Some(kind)),
-            }
+            let read = link.read(now, inbox, &mut self.pool);
+            self.traffic.read += read.len as u64;
+            turn.account(read);
         }
     }
 
-    /// A link's turn is over: keeps time of an unfinished frame, if all that has come is read.
-    fn judge(&mut self, now: Instant, conn: Conn, dry: bool) -> Option<Incoming> {
+    /// The turn of a link is over: what is not handled is the link's to keep. Time is kept of an
+    /// unfinished frame, if all that has come is read.
+    fn pass_turn(&mut self, now: Instant, inbox: &mut Inbox, unfinished: bool) -> Option<Incoming> {
+        let Turn { conn, dry, progress, .. } = self.turn.take()?;
         let link = self.links.get_mut(conn)?;
-        if !dry || link.inbound.is_empty() {
+        link.inbound = inbox.stow(&mut self.pool);
+        if !unfinished || link.inbound.is_empty() {
             return None;
         }
-        let since = link.frame_begun(now, self.clock.resumed);
+        let frame = link.unfinished.get_or_insert_default();
+        frame.progress = progress;
+        if !dry {
+            return None;
+        }
+        let since = frame.begun(now, self.clock.resumed);
         if now.saturating_duration_since(since) <= self.config.frame_timeout {
             return None;
         }
-        self.end(conn, DisconnectReason::Timeout(Timeout::Frame))
+        Some(self.end(conn, DisconnectReason::Timeout(Timeout::Frame)))
     }
 
-    /// Ends a link at once.
-    fn end(&mut self, conn: Conn, reason: DisconnectReason) -> Option<Incoming> {
-        self.drop_link(conn);
-        Some(Incoming::Closed { conn, reason })
+    /// The turn of a link is over, and so is the link.
+    fn end_turn(&mut self, inbox: &mut Inbox, reason: DisconnectReason) -> Option<Incoming> {
+        inbox.clear(&mut self.pool);
+        let turn = self.turn.take()?;
+        Some(self.end(turn.conn, reason))
     }
 
-    /// Ends a link whose far end is through, but delivers what it was sent.
-    fn end_after_flush(&mut self, conn: Conn, reason: DisconnectReason) -> Option<Incoming> {
+    /// Ends a link. If its far end was orderly, it is still sent what it was to have.
+    fn end(&mut self, conn: Conn, reason: DisconnectReason) -> Incoming {
         let orderly = matches!(reason, DisconnectReason::Closed | DisconnectReason::CutOff { .. });
-        if orderly && self.links.get(conn).is_some_and(|link| !link.outbound.is_empty()) {
+        let link = self.links.get(conn);
+        let owner = link.and_then(|link| link.owner);
+        if orderly && link.is_some_and(|link| !link.outbound.is_empty()) {
             self.begin_closing(conn, true, false);
         } else {
             self.drop_link(conn);
         }
-        Some(Incoming::Closed { conn, reason })
+        Incoming::Closed { owner, reason }
     }
 
     fn begin_closing(&mut self, conn: Conn, ended: bool, refused: bool) {
         let Some(link) = self.links.get_mut(conn) else { return };
         link.inbound.release(&mut self.pool);
-        link.state = State::Closing { deadline: None, shut: false, ended, refused };
+        link.state = State::Closing { shut: false, ended, failed: false, refused };
         // Closing links take descriptors too: no more of them than of peers. Strangers have a list
         // of their own, so that they cannot crowd out the ends of those who were here.
         let (list, max) = match refused {
             true => (&mut self.refused, REFUSED),
             false => (&mut self.closing, self.config.max_peers.max(1)),
         };
-        list.push(conn);
+        list.push(Closing { conn, deadline: None });
         if list.len() > max {
             let oldest = list.remove(0);
-            self.give_up(oldest);
+            self.give_up(oldest.conn);
         }
     }
 
     /// Drops a closing link whether or not all was delivered.
     fn give_up(&mut self, conn: Conn) {
-        let bytes = match self.links.get(conn) {
-            Some(Link { state: State::Closing { refused: true, .. }, .. }) | None => 0,
-            Some(link) => link.outbound.len(),
-        };
-        if bytes > 0 {
-            self.events.push_back(Incoming::Undelivered { conn, bytes });
+        let Some(link) = self.links.get(conn) else { return };
+        let (owner, bytes) = (link.owner, link.outbound.len());
+        if bytes > 0 && !matches!(link.state, State::Closing { refused: true, .. }) {
+            self.events.push_back(Incoming::Undelivered { owner, bytes });
         }
         self.drop_link(conn);
     }
@@ -267,13 +299,18 @@ impl<S: Source> Streams<S> {
     }
 
     /// Brings a graceful end forward; tells whether it is still under way.
-    fn close_further(&mut self, now: Instant, conn: Conn) -> bool {
+    fn close_further(&mut self, now: Instant, closing: &mut Closing) -> bool {
+        let conn = closing.conn;
         let Some(link) = self.links.get_mut(conn) else { return false };
         self.traffic.written += link.write(now, &mut self.pool) as u64;
         let flushed = link.outbound.is_empty();
-        let State::Closing { deadline, shut, ended, .. } = &mut link.state else { return false };
-        // Whoever closes between two pumps may not know what time it is: it counts from here.
-        let deadline = *deadline.get_or_insert(after(now, self.config.flush_timeout));
+        let State::Closing { shut, ended, failed, .. } = &mut link.state else { return false };
+        let timeout = self.config.flush_timeout;
+        let deadline = *closing.deadline.get_or_insert_with(|| after(now, timeout));
+        if *failed {
+            self.give_up(conn);
+            return false;
+        }
         if flushed && !*shut {
             *shut = true;
             // It fails where the far end is gone already, which is just as well.
@@ -302,20 +339,14 @@ impl<S: Source> Streams<S> {
 
 impl<S: Source> Transport for Streams<S> {
     fn poll(&mut self, now: Instant, inbox: &mut Inbox) -> Option<Incoming> {
-        self.clock.notice(now, self.config.frame_pause());
+        self.clock.notice(now, &self.config);
         if let Some(event) = self.events.pop_front() {
             return Some(event);
         }
+        inbox.finish();
         loop {
-            if let Some(mut turn) = self.turn.take() {
-                inbox.finish();
-                if let Some(event) = self.go_on(now, &mut turn, inbox) {
-                    // A turn that ends with its link's end needs no end of its own.
-                    if matches!(event, Incoming::Payload { .. }) {
-                        self.turn = Some(turn);
-                    }
-                    return Some(event);
-                }
+            if let Some(event) = self.go_on(now, inbox) {
+                return Some(event);
             }
             match &mut self.stage {
                 Stage::Between => {
@@ -339,11 +370,19 @@ impl<S: Source> Transport for Streams<S> {
                     return None;
                 }
                 Stage::Reading { visited, slots } => {
-                    let slot = (self.start + *visited) % *slots;
+                    let slot = self.start + *visited;
+                    // A division would cost as much as all else that is done for an idle link.
+                    let slot = if slot < *slots { slot } else { slot - *slots };
                     *visited += 1;
                     self.begin_turn(now, slot, inbox);
                 }
             }
+        }
+    }
+
+    fn assign(&mut self, conn: Conn, owner: PeerId) {
+        if let Some(link) = self.links.get_mut(conn) {
+            link.owner = Some(owner);
         }
     }
 
@@ -401,10 +440,10 @@ impl<S: Source> Transport for Streams<S> {
         });
         self.unsent = unsent;
         let mut closing = mem::take(&mut self.closing);
-        closing.retain(|conn| self.close_further(now, *conn));
+        closing.retain_mut(|closing| self.close_further(now, closing));
         self.closing = closing;
         let mut refused = mem::take(&mut self.refused);
-        refused.retain(|conn| self.close_further(now, *conn));
+        refused.retain_mut(|closing| self.close_further(now, closing));
         self.refused = refused;
     }
 
@@ -419,22 +458,21 @@ impl<S: Source> Transport for Streams<S> {
     fn next_deadline(&self) -> Option<Instant> {
         // Who sleeps until the frame is late would have made a pause, for which it is not judged.
         let nap = self.clock.last.map(|last| after(last, self.config.frame_nap()));
-        let due = self.links.iter().filter_map(|(_, link)| match link.state {
-            State::Closing { deadline, .. } => deadline.or(self.clock.last),
-            _ => {
-                // Exactly as long as allowed is not too long.
-                let due = after(link.frame_since?, self.config.frame_timeout);
-                let due = due + Duration::from_nanos(1);
-                Some(nap.map_or(due, |nap| nap.min(due)))
-            }
+        let frames = self.links.iter().filter(|(_, link)| !link.is_closing());
+        let late = frames.filter_map(|(_, link)| {
+            // Exactly as long as allowed is not too long.
+            let due = after(link.frame_since()?, self.config.frame_timeout);
+            let due = due + Duration::from_nanos(1);
+            Some(nap.map_or(due, |nap| nap.min(due)))
         });
-        due.min()
+        let closing = self.closing.iter().chain(&self.refused);
+        late.chain(closing.filter_map(|end| end.deadline.or(self.clock.last))).min()
     }
 
     fn abandon(&mut self) {
         let refused = mem::take(&mut self.refused);
-        for conn in mem::take(&mut self.closing).into_iter().chain(refused) {
-            self.give_up(conn);
+        for closing in mem::take(&mut self.closing).into_iter().chain(refused) {
+            self.give_up(closing.conn);
         }
     }
 
@@ -458,7 +496,8 @@ impl<S: Source> Transport for Streams<S> {
 impl<S: Source> Drop for Streams<S> {
     /// Whoever drops an endpoint in the middle of a game still says what it has said.
     fn drop(&mut self) {
-        for conn in mem::take(&mut self.unsent).into_iter().chain(mem::take(&mut self.closing)) {
+        let closing = mem::take(&mut self.closing).into_iter().map(|closing| closing.conn);
+        for conn in mem::take(&mut self.unsent).into_iter().chain(closing) {
             if let (Some(link), Some(now)) = (self.links.get_mut(conn), self.clock.last) {
                 link.write(now, &mut self.pool);
             }
