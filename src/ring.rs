@@ -12,7 +12,7 @@
 //! It knows nothing of frames and never blocks; how much may go in is its owner's business.
 
 /// The smallest storage that is allocated: most unfinished frames fit.
-const SMALLEST: usize = 256;
+const SMALLEST: usize = 128;
 
 #[derive(Debug, Default)]
 pub(crate) struct Ring(Option<Box<Storage>>);

@@ -226,6 +226,17 @@ impl<P: Default> Net<P> {
         }
     }
 
+    /// Goes on to the next payload of the peer whose turn it is, if it has come already and nothing
+    /// else has to be told first. It is the short way, for most payloads; [`Net::poll`] is for all.
+    #[inline]
+    pub(crate) fn next_payload(&mut self, inbox: &mut Inbox) -> bool {
+        if !self.events.is_empty() || !self.faults.is_empty() {
+            return false;
+        }
+        let transport = self.links.get_mut(self.turn).and_then(|link| link.transport.as_mut());
+        transport.is_some_and(|transport| transport.next_payload(inbox))
+    }
+
     /// Reads on, to the next payload or lifecycle event.
     pub(crate) fn poll(&mut self, inbox: &mut Inbox) -> Polled {
         while self.turn < self.links.len() {

@@ -268,25 +268,18 @@ impl<P: Default> Net<P> {
                     self.hear_hello(peer, message);
                     return Verdict::Session;
                 }
-                self.hear_game(peer, message)
             }
-            Phase::Up => self.hear_game(peer, message),
+            Phase::Up => {}
             Phase::Greeting => {
                 self.hear_greeting(peer, message);
-                Verdict::Session
+                return Verdict::Session;
             }
-            Phase::Dialling | Phase::Leaving => Verdict::Session,
+            Phase::Dialling | Phase::Leaving => return Verdict::Session,
         }
-    }
-
-    /// Counts a message that is for the game.
-    fn hear_game(&mut self, peer: PeerId, message: &Message<'_>) -> Verdict {
-        self.activity.messages += 1;
         let len = message.as_bytes().len();
+        entry.traffic().received(self.now, len);
         self.traffic.received(self.now, len);
-        if let Some(entry) = self.peers.get_mut(peer.0) {
-            entry.traffic().received(self.now, len);
-        }
+        self.activity.messages += 1;
         Verdict::Game
     }
 

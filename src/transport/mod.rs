@@ -80,11 +80,16 @@ pub(crate) struct Full {
     pub(crate) max: usize,
 }
 
-/// Moves payloads. One pump is one turn: `poll` until it gives nothing, then `flush`.
+/// Moves payloads. One pump is one turn: `poll` until it gives nothing, then `flush`. Behind a
+/// payload there are often others, for which `next_payload` is the short way.
 pub(crate) trait Transport: fmt::Debug + Send {
     /// The next event of this turn, or nothing when the turn is over. A payload is in the inbox
     /// until the next call.
     fn poll(&mut self, now: Instant, inbox: &mut Inbox) -> Option<Incoming>;
+
+    /// Goes on to the next payload of the connection that the last one came from, if it has come and
+    /// is still its turn; otherwise `poll` goes on.
+    fn next_payload(&mut self, inbox: &mut Inbox) -> bool;
 
     /// Says whose a connection is: what is told of it from then on is told of this peer.
     fn assign(&mut self, conn: Conn, owner: PeerId);

@@ -7,7 +7,7 @@ use super::super::Pipe;
 use crate::frame::Progress;
 use crate::id::PeerId;
 use crate::inbox::Inbox;
-use crate::limits::QUIET_AFTER;
+use crate::limits::{QUIET_AFTER, READ_BUFFER};
 use crate::ring::{Pool, Ring};
 
 /// How often a call is repeated that was interrupted by a signal, before it is left for later.
@@ -77,7 +77,7 @@ pub(super) enum State {
 }
 
 /// What one read has given.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Read {
     pub(super) len: usize,
     /// There may be more.
@@ -124,11 +124,18 @@ impl<P: Pipe> Link<P> {
 
     /// Reads once into the inbox; what becomes of the link by that is in its state.
     pub(super) fn read(&mut self, now: Instant, inbox: &mut Inbox, pool: &mut Pool) -> Read {
-        match self.try_read(now, inbox, pool) {
-            Ok(Read { len: 0, .. }) => self.state = State::Ended(None),
-            Ok(read) => {
+        let mut outcome = Err(ErrorKind::Interrupted);
+        for _ in 0..RETRIES {
+            outcome = inbox.read(pool, |buffer| self.pipe.read(now, buffer));
+            if outcome != Err(ErrorKind::Interrupted) {
+                break;
+            }
+        }
+        match outcome {
+            Ok(0) => self.state = State::Ended(None),
+            Ok(len) => {
                 self.active = now;
-                return read;
+                return Read { len, more: len == READ_BUFFER };
             }
             Err(ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
                 if let State::Broken(kind) = self.state {
@@ -137,25 +144,7 @@ impl<P: Pipe> Link<P> {
             }
             Err(kind) => self.state = State::Ended(Some(kind)),
         }
-        Read { len: 0, more: false }
-    }
-
-    fn try_read(
-        &mut self,
-        now: Instant,
-        inbox: &mut Inbox,
-        pool: &mut Pool,
-    ) -> Result<Read, ErrorKind> {
-        for _ in 0..RETRIES {
-            match inbox.read(pool, |buffer| self.pipe.read(now, buffer)) {
-                Ok((len, more)) => return Ok(Read { len, more }),
-                Err(error) => match error.kind() {
-                    ErrorKind::Interrupted => {}
-                    kind => return Err(kind),
-                },
-            }
-        }
-        Err(ErrorKind::Interrupted)
+        Read::default()
     }
 
     /// Writes once what a link has to say; tells how much the system took.

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use super::super::Pipe;
+use super::closing::DRAINED_READS;
 use super::*;
 use crate::frame::LengthPrefix;
 use crate::limits::QUIET_AFTER;
-use std::io;
+use crate::reason::{DisconnectReason, Timeout};
+use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
 
 /// A pipe that follows a script: what each read gives, and what each write takes.
