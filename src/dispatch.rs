@@ -80,29 +80,40 @@ pub(crate) type OnConnectFailed<S, P> =
     Box<dyn FnMut(&mut Context<'_, S, P>, &ConnectError) -> Result<(), HandlerError> + Send>;
 pub(crate) type OnError<S> = Box<dyn FnMut(&mut S, &Fault) + Send>;
 
-/// FNV-1a, which is far cheaper than the standard hash for words as short as actions.
+/// A hash for words as short as actions: eight bytes at a time, at a fraction of the price of the
+/// standard one.
 ///
 /// It can be foreseen, and here that does no harm: a peer chooses what is looked up, and the game
 /// alone what is there to collide with.
-pub(crate) struct Fnv(u64);
+#[derive(Default)]
+pub(crate) struct WordHasher(u64);
 
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
+impl WordHasher {
+    fn mix(&mut self, word: u64) {
+        // An odd number without a pattern: the golden ratio's fraction.
+        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 
-impl Hasher for Fnv {
+impl Hasher for WordHasher {
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        let mut words = bytes.chunks_exact(8);
+        for word in words.by_ref() {
+            self.mix(word.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
         }
+        let rest = words.remainder().iter();
+        self.mix(rest.fold(bytes.len() as u64, |word, byte| word << 8 | u64::from(*byte)));
     }
+
+    /// The mark behind a text, which its length has made superfluous.
+    #[inline]
+    fn write_u8(&mut self, _mark: u8) {}
 
     #[inline]
     fn finish(&self) -> u64 {
-        self.0
+        // The table wants the lowest bits, and a product is best in its highest.
+        self.0 ^ self.0 >> 32
     }
 }
 
@@ -126,7 +137,7 @@ impl Hasher for Fnv {
 /// Sets are called in the order in which they were attached, the own one first. On a client `P` is
 /// `()`.
 pub struct Handlers<S, P = ()> {
-    pub(crate) actions: HashMap<String, OnMessage<S, P>, BuildHasherDefault<Fnv>>,
+    pub(crate) actions: HashMap<String, OnMessage<S, P>, BuildHasherDefault<WordHasher>>,
     pub(crate) unhandled: Option<OnMessage<S, P>>,
     pub(crate) any: Option<OnMessage<S, P>>,
     pub(crate) connect: Option<OnConnect<S, P>>,
