@@ -190,18 +190,18 @@ impl<P: Default> Net<P> {
         canonical: &[u8],
         send: impl FnOnce(&mut Self, &[u8]) -> T,
     ) -> Result<T, SendError> {
+        let (dialect, max) = (self.dialects[dialect as usize], self.config.frame_len());
+        let fits = |len| if len > max { Err(SendError::TooLong { len, max }) } else { Ok(()) };
+        // In most dialects it is these bytes.
+        if dialect.codec().is_none() {
+            fits(canonical.len())?;
+            return Ok(send(self, canonical));
+        }
         let mut scratch = std::mem::take(&mut self.encoded);
-        let outcome = match encode(self.dialects[dialect as usize], canonical, &mut scratch) {
-            Ok(payload) => {
-                let (len, max) = (payload.len(), self.config.frame_len());
-                if len > max {
-                    Err(SendError::TooLong { len, max })
-                } else {
-                    Ok(send(self, payload))
-                }
-            }
-            Err(error) => Err(error),
-        };
+        let outcome = encode(dialect, canonical, &mut scratch).and_then(|payload| {
+            fits(payload.len())?;
+            Ok(send(self, payload))
+        });
         self.encoded = scratch;
         outcome
     }
