@@ -258,7 +258,7 @@ fn at(sorted: &[Duration], percent: usize) -> Duration {
     sorted[(sorted.len() - 1) * percent / 100]
 }
 
-/// Reported only, and by hand; see `tests/ATTACKS-links.md`.
+/// Reported only, and by hand; see `tests/README.md`.
 #[test]
 #[ignore = "a measurement: it takes a quiet machine, and half a minute"]
 fn measures_how_late_a_canary_is() {
@@ -322,7 +322,7 @@ fn measures_how_late_a_canary_is() {
     }
 }
 
-/// Reported only, and by hand; see `tests/ATTACKS-links.md`.
+/// Reported only, and by hand; see `tests/README.md`.
 #[test]
 #[ignore = "a measurement: it takes a quiet machine and 2,100 descriptors"]
 fn measures_what_a_thousand_idle_links_cost() {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use hexapod::{Client, Conditions, Config, Dialect, PeerId, Server, Simulator, msg};
 
-use super::{framed, in_memory, noise, room_for, size, streams};
+use super::{frame_of, in_memory, noise, room_for, size, streams};
 use crate::alloc::measure;
 use crate::harness::{GREETING, Network, Stream, on_both, until};
 use crate::hostile::Scene;
@@ -112,7 +112,7 @@ fn case_51_a_half_close_is_answered_in_full_or_ends_in_time() {
             ctx.send(msg!("answer", bytes: vec![7_u8; 30_000]));
         });
         let mut stream = scene.stream();
-        stream.say(&framed(&msg!("ask")).repeat(ANSWERS));
+        stream.say(&frame_of(&msg!("ask")).repeat(ANSWERS));
         stream.shut_down_writing();
         let (mut seen, mut ended) = (Vec::new(), false);
         scene.until(|scene| {
@@ -122,7 +122,7 @@ fn case_51_a_half_close_is_answered_in_full_or_ends_in_time() {
             scene.world.left.len() == 1 && (ended || !reads)
         });
         assert_eq!(scene.world.left, ["#2: closed by the peer"]);
-        let answer = framed(&msg!("answer", bytes: vec![7_u8; 30_000]));
+        let answer = frame_of(&msg!("answer", bytes: vec![7_u8; 30_000]));
         let whole = GREETING.len() + ANSWERS * answer.len();
         if reads {
             assert_eq!(seen.len(), whole);
@@ -174,7 +174,7 @@ fn case_53_who_floods_and_never_reads_is_cut_off() {
         ctx.send(msg!("answer", bytes: vec![7_u8; 30_000]));
     });
     let mut stream = scene.stream();
-    let (asks, mut at) = (framed(&msg!("ask")).repeat(50), 0);
+    let (asks, mut at) = (frame_of(&msg!("ask")).repeat(50), 0);
     scene.until(|scene| {
         at = (at + stream.write_some(&asks[at..]).unwrap_or(0)) % asks.len();
         !scene.world.left.is_empty()
@@ -259,7 +259,7 @@ fn case_56_nothing_is_carried_over_from_a_connection_that_was_reset() {
         let mut ids: Vec<PeerId> = Vec::new();
         for round in 1..=30 {
             let mut stream = network.stream(addr);
-            stream.say(&framed(&msg!("n")));
+            stream.say(&frame_of(&msg!("n")));
             // And the start of a frame, which is nobody's afterwards.
             stream.say(b"\0\0\0\x50\x81");
             until(|| {
