@@ -332,6 +332,28 @@ fn case_72_nothing_is_heard_of_who_was_sent_away() {
     });
 }
 
+/// What comes behind the kick may be no message at all: it does not make the end a rude one.
+#[test]
+fn case_72_last_words_arrive_whatever_the_peer_had_still_said() {
+    on_both(|network| {
+        let mut scene = Scene::new(network, Config::new());
+        scene.server.on("kick me", |ctx, _| {
+            let me = ctx.peer();
+            ctx.send(msg!("farewell"));
+            assert!(ctx.kick(me, ""));
+        });
+        let mut stream = scene.stream();
+        stream.say(&[frame_of(&msg!("kick me")), vec![0xff; 8]].concat());
+        let (mut seen, mut ended) = (Vec::new(), false);
+        scene.until(|scene| {
+            ended |= stream.read_some(&mut seen).expect("no reset");
+            ended && scene.world.left.len() == 1
+        });
+        assert!(seen.ends_with(&frame_of(&msg!("farewell"))));
+        assert_eq!(scene.end().left, ["#2: kicked"]);
+    });
+}
+
 /// An id cannot be made up: it has no constructor. A stale one finds nobody, ever.
 #[test]
 fn case_73_a_stale_id_never_finds_another_peer() {

@@ -7,8 +7,8 @@
 //! canary ──────repod─────────┘        it sings a number at each pump, and hears each, in order
 //! ```
 //!
-//! Sizes are such that all of it takes some seconds, on 256 descriptors. `HEXAPOD_ATTACKS=full` makes them those of the
-//! catalogue; the gate does, on an optimised build with its checks left in.
+//! Sizes are such that all of it takes some seconds, on 256 descriptors. `HEXAPOD_ATTACKS=full`
+//! makes them those of the catalogue; the gate does, on an optimised build with its checks left in.
 
 mod connections;
 mod fairness;
