@@ -169,6 +169,8 @@ fn case_87_what_a_refusal_costs() {
             written.push(done.bytes_written);
             drop(stream);
         }
+        let refused = if what.starts_with("one too many") { count } else { 0 };
+        assert_eq!(server.faults().refused, refused as u64, "{what}");
         let took = begun.elapsed() / count as u32;
         let (heap, written) = (heaps[count - 1], written[count - 1]);
         eprintln!("{what}: {took:?}, {heap} allocations and {written} bytes written for each");
