@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use hexapod::{Config, Outgoing, Server, msg};
 
-use super::{in_memory, noise, room_for, size, streams};
+use super::{frame_of, in_memory, noise, room_for, size, streams};
 use crate::alloc::measure;
 use crate::harness::{Network, Stream, frame, until};
 use crate::hostile::Scene;
@@ -262,19 +262,31 @@ fn at(sorted: &[Duration], percent: usize) -> Duration {
 }
 
 /// A server that pumps sixty times a second on a thread of its own, and a canary that asks for an
-/// echo at any moment between two pumps, without flooders and with them. What it took is reported;
-/// `tests/README.md` has the figures. Judged are counts only.
+/// echo at any moment between two pumps, without flooders and with them: of tiny messages, whose
+/// number is bounded, and of long ones, whose bytes are. What it took is reported; `tests/README.md`
+/// has the figures. Judged are counts only.
 #[test]
 #[ignore = "a measurement: it takes a quiet machine, and a minute"]
 fn measures_how_late_a_canary_is() {
     const TRIPS: usize = 1000;
-    for flooders in [0, 1, 8] {
+    let config = Config::new();
+    let long = frame_of(&msg!("noise", bytes: vec![0_u8; 60_000]));
+    for (flooders, said, share) in [
+        (0, &noise(), 0),
+        (1, &noise(), config.messages_per_pump),
+        (8, &noise(), config.messages_per_pump),
+        (1, &long, config.bytes_per_pump / long.len()),
+        (8, &long, config.bytes_per_pump / long.len()),
+    ] {
         let mut server = Server::<u64>::with_config(Config::new().quiet(true));
         let addr = server.listen("127.0.0.1:0", hexapod::Dialect::REPOD).expect("a free port");
         server.on("sing", |ctx, msg| ctx.send(Outgoing::from(msg)));
         server.on_unhandled(|ctx, _| *ctx.state += 1);
-        server
-            .on_disconnect(|_, reason| assert!(reason.to_string().contains("closed"), "{reason}"));
+        // A flooder is stopped in the middle of whatever it was saying, and has read nothing.
+        server.on_disconnect(|_, reason| {
+            use hexapod::DisconnectReason::{Closed, CutOff, Io};
+            assert!(matches!(reason, Closed | CutOff { .. } | Io(_)), "{reason}");
+        });
         let (stop, stopper) = (server.stop_handle(), server.stop_handle());
         let game = thread::spawn(move || {
             let (mut noise, mut most, mut pumps) = (0, 0, Vec::new());
@@ -289,7 +301,7 @@ fn measures_how_late_a_canary_is() {
             pumps.sort_unstable();
             (noise, most, pumps)
         });
-        let flood = Flood::new(addr, flooders, &noise().repeat(5000));
+        let flood = Flood::new(addr, flooders, &said.repeat(90_000 / said.len()));
         let mut canary = Network::Tcp.client::<usize>(addr);
         canary.on("sing", |ctx, _| *ctx.state += 1);
         canary.on_disconnect(|_, reason| panic!("the canary is dead: {reason}"));
@@ -316,8 +328,10 @@ fn measures_how_late_a_canary_is() {
         let (noise, most, pumps) = game.join().expect("the game");
         trips.sort_unstable();
         eprintln!(
-            "{flooders} flooders ({} MB taken, {noise} messages handled): an echo took {:?} \
-             (median), {:?} (p90), {:?} (p99), {:?} (worst of {TRIPS}); a pump {:?}, {:?} at worst",
+            "{flooders} flooders, {} bytes each ({} MB taken, {noise} messages handled): an echo \
+             took {:?} (median), {:?} (p90), {:?} (p99), {:?} (worst of {TRIPS}); a pump {:?}, \
+             {:?} at worst",
+            said.len(),
             sent / 1_000_000,
             at(&trips, 50),
             at(&trips, 90),
@@ -327,9 +341,10 @@ fn measures_how_late_a_canary_is() {
             at(&pumps, 100),
         );
         assert_eq!(heard, TRIPS, "one echo each");
-        let share = Config::new().messages_per_pump;
-        assert!(most <= (flooders * share) as u64 + 2, "{most} messages in a pump");
-        assert!(noise >= (flooders * share * pumps.len() / 4) as u64, "it was a flood: {noise}");
+        let most_of_all = (flooders * config.messages_per_pump) as u64 + 2;
+        assert!(most <= most_of_all, "{most} messages in a pump");
+        // It was a flood, even where the system is busy with other things.
+        assert!(16 * noise >= (flooders * share * pumps.len()) as u64, "{noise} messages");
     }
 }
 
