@@ -263,8 +263,8 @@ fn at(sorted: &[Duration], percent: usize) -> Duration {
 
 /// A server that pumps sixty times a second on a thread of its own, and a canary that asks for an
 /// echo at any moment between two pumps, without flooders and with them: of tiny messages, whose
-/// number is bounded, and of long ones, whose bytes are. What it took is reported; `tests/README.md`
-/// has the figures. Judged are counts only.
+/// number is bounded, and of long ones, whose bytes are. What it took is reported, and
+/// `tests/README.md` has the figures. Judged are counts only.
 #[test]
 #[ignore = "a measurement: it takes a quiet machine, and a minute"]
 fn measures_how_late_a_canary_is() {
