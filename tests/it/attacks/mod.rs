@@ -16,6 +16,7 @@ mod formats;
 mod framing;
 mod handlers;
 mod messagepack;
+mod refusals;
 mod seeds;
 mod systems;
 mod time;
