@@ -1,4 +1,4 @@
-//! Cases 58, 62 and 63: who is not let in, listeners that cannot be had, targets that are not there.
+//! Cases 58, 62 and 63: who is not let in, listeners that cannot be had, targets that are nowhere.
 
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
