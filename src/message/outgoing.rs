@@ -125,14 +125,14 @@ impl Outgoing {
             Ok(bytes) => bytes,
             Err(error) => panic!("this message cannot be sent: {error}"),
         };
-        let mut index = INDEX.try_with(Cell::take).unwrap_or_default();
+        let mut index = INDEX.try_with(Cell::take).ok().flatten().unwrap_or_default();
         let done = match Message::read(bytes, &mut index, UNLIMITED) {
             Ok(message) => read(&message),
             Err(ReadError::NotAMessage(error)) => panic!("this message cannot be sent: {error}"),
             Err(ReadError::Malformed(error)) => panic!("this message cannot be sent: {error}"),
         };
         if bytes.len() <= SPARE_MESSAGE_LEN {
-            let _ = INDEX.try_with(|spare| spare.set(index));
+            let _ = INDEX.try_with(|spare| spare.set(Some(index)));
         }
         done
     }
@@ -194,7 +194,7 @@ thread_local! {
     /// Buffers of messages that were dropped on this thread.
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
     /// The index of the last message that was looked at.
-    static INDEX: Cell<Index> = Cell::default();
+    static INDEX: Cell<Option<Box<Index>>> = const { Cell::new(None) };
 }
 
 fn spare() -> Vec<u8> {

@@ -15,7 +15,7 @@
 
 use rmp::Marker;
 
-use super::{DecodeError, Head};
+use super::{DecodeError, Head, Short};
 
 /// Reads values from bytes, one head after the other.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ impl<'a> Reader<'a> {
     /// How many bytes have been read, counted from the start of the bytes.
     #[inline]
     pub(crate) fn at(&self) -> usize {
-        self.len.saturating_sub(self.rest.len())
+        self.len.wrapping_sub(self.rest.len())
     }
 
     /// How many bytes are left.
@@ -48,6 +48,14 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
+    }
+
+    /// Checks that nothing is left.
+    pub(crate) fn end(self) -> Result<(), DecodeError> {
+        match self.left() {
+            0 => Ok(()),
+            extra => Err(DecodeError::Trailing { extra }),
+        }
     }
 
     /// Reads the next head. On an error the position is unspecified.
@@ -110,6 +118,13 @@ impl<'a> Reader<'a> {
             }
             Marker::Reserved => return Some(Err(DecodeError::Reserved { at })),
         }))
+    }
+
+    /// Passes over the next value if it is a short one; also tells who stands behind it.
+    #[inline(always)]
+    pub(crate) fn short(self) -> Option<(Short<'a>, Self)> {
+        let (short, rest) = Short::split_from(self.rest)?;
+        Some((short, Self { rest, ..self }))
     }
 
     /// Passes over this many whole values that are known to be well-formed.

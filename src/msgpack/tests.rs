@@ -6,9 +6,8 @@ use crate::limits::Limits;
 const LIMITS: Limits = Limits { depth: 32, elements: 1000 };
 
 fn check(bytes: &[u8]) -> Result<(usize, usize), DecodeError> {
-    let mut checker = Checker::new(bytes, LIMITS);
-    checker.value(0)?;
-    checker.end()?;
+    let mut checker = Checker::new(LIMITS);
+    checker.value(Reader::new(bytes, 0), 0)?.end()?;
     Ok(checker.measure())
 }
 
