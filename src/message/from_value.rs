@@ -11,6 +11,7 @@
 )]
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 use super::{ArrayRef, MapRef, ValueError, ValueRef};
@@ -149,17 +150,22 @@ impl FromValue<'_> for f32 {
 }
 
 /// Reads an integer, if it is one that fits.
-#[inline]
+#[inline(always)]
 fn integer<T: TryFrom<i128>>(
     value: ValueRef<'_>,
-    min: impl std::fmt::Display,
-    max: impl std::fmt::Display,
+    min: impl fmt::Display,
+    max: impl fmt::Display,
 ) -> Result<T, ValueError> {
     match value {
         ValueRef::Int(int) => T::try_from(int).ok(),
         _ => None,
     }
-    .ok_or_else(|| ValueError::wanted(format!("an integer in {min}..={max}"), value))
+    .ok_or_else(|| no_integer(value, &min, &max))
+}
+
+#[cold]
+fn no_integer(value: ValueRef<'_>, min: &dyn fmt::Display, max: &dyn fmt::Display) -> ValueError {
+    ValueError::wanted(format!("an integer in {min}..={max}"), value)
 }
 
 macro_rules! integers {

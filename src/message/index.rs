@@ -30,8 +30,8 @@ pub(crate) struct Index {
     fields: Vec<Field>,
     /// Where the text of the action stands.
     action: Range<u32>,
-    elements: usize,
-    depth: usize,
+    /// What the check has counted.
+    checker: Checker,
 }
 
 /// A field with a text as its key. A frame is shorter than 4 GiB, so 32 bits do for offsets.
@@ -78,24 +78,21 @@ impl Index {
         if u32::try_from(bytes.len()).is_err() {
             return Err(ReadError::Malformed(DecodeError::Truncated { at: 0 }));
         }
-        let mut checker = Checker::new(limits);
-        let (outcome, behind) =
-            self.walk(&mut checker, Reader::new(bytes, 0)).map_err(ReadError::Malformed)?;
+        self.checker = Checker::new(limits);
+        let (outcome, behind) = self.walk(Reader::new(bytes, 0)).map_err(ReadError::Malformed)?;
         behind.end().map_err(ReadError::Malformed)?;
-        (self.elements, self.depth) = checker.measure();
         outcome.map_err(ReadError::NotAMessage)
     }
 
     /// The outer error is about the bytes; the inner one says why they are no message.
     fn walk<'a>(
         &mut self,
-        checker: &mut Checker,
         reader: Reader<'a>,
     ) -> Result<(Result<(), MessageError>, Reader<'a>), DecodeError> {
-        let (len, mut reader) = match checker.head(reader, 0)? {
+        let (len, mut reader) = match self.checker.head(reader, 0)? {
             (Head::Map(len), behind) => (len, behind),
             (other, behind) => {
-                let behind = checker.content(other, behind, 0)?;
+                let behind = self.checker.content(other, behind, 0)?;
                 return Ok((Err(MessageError::NotAMap { found: other.kind() }), behind));
             }
         };
@@ -105,7 +102,7 @@ impl Index {
             if left == 0 {
                 return Ok((outcome, reader));
             }
-            reader = self.pair(&mut outcome, checker, reader)?;
+            reader = self.pair(&mut outcome, reader)?;
             left = left.saturating_sub(1);
         }
     }
@@ -142,10 +139,9 @@ impl Index {
     fn pair<'a>(
         &mut self,
         outcome: &mut Result<(), MessageError>,
-        checker: &mut Checker,
         reader: Reader<'a>,
     ) -> Result<Reader<'a>, DecodeError> {
-        let (key, middle) = checker.key(reader, 1)?;
+        let (key, middle) = self.checker.key(reader, 1)?;
         if let Head::Str(key) = key {
             let field = Field::new(word(key), key.len(), middle.at());
             self.fields.push(field);
@@ -153,7 +149,7 @@ impl Index {
                 *outcome = self.take_action(*outcome, middle);
             }
         }
-        checker.value(middle, 1)
+        self.checker.value(middle, 1)
     }
 
     /// Looks at the value of "action" ahead of its check.
@@ -203,7 +199,7 @@ impl Index {
 
     /// How many values the message holds, and how deep they nest.
     pub(crate) fn measure(&self) -> (usize, usize) {
-        (self.elements, self.depth)
+        self.checker.measure()
     }
 }
 

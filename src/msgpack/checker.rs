@@ -16,7 +16,7 @@ use crate::limits::Limits;
 /// Checks bytes that came from outside: depth, number of values, UTF-8, keys, exact length.
 ///
 /// The reader goes through its calls by value, so that it can stay in registers.
-#[derive(Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Checker {
     limits: Limits,
     /// How many values there are: those of a container count as soon as its head is read.
