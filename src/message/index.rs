@@ -124,7 +124,9 @@ impl Index {
             }
             let field = Field::new(key.word, key.bytes.len(), middle.at());
             if field.is_like(&FIELD_OF_ACTION) {
-                let (Short::Text(text), Err(_)) = (value, &outcome) else { break };
+                let (Short::Text(text), Err(MessageError::NoAction)) = (value, &outcome) else {
+                    break;
+                };
                 let end = behind.at();
                 self.action = offset(end.wrapping_sub(text.bytes.len()))..offset(end);
                 *outcome = Ok(());

@@ -38,7 +38,7 @@ pub use value_error::ValueError;
 pub use value_ref::{ArrayRef, MapRef, ValueRef};
 
 use crate::limits::Limits;
-use crate::msgpack::DecodeError;
+use crate::msgpack::{DecodeError, Reader};
 use crate::quote::debug_like_display;
 use crate::value::Value;
 
@@ -156,6 +156,15 @@ impl<'m> Message<'m> {
     }
 
     fn get_at<T: FromValue<'m>>(&self, at: Option<usize>, key: &str) -> Result<T, ValueError> {
+        let head = at.and_then(|at| Reader::new(self.bytes, at).head().ok());
+        match head.and_then(T::from_head) {
+            Some(scalar) => Ok(scalar),
+            None => self.get_any(at, key),
+        }
+    }
+
+    #[inline(never)]
+    fn get_any<T: FromValue<'m>>(&self, at: Option<usize>, key: &str) -> Result<T, ValueError> {
         match at.and_then(|at| ValueRef::at(self.bytes, at)) {
             Some(value) => T::from_value(value).map_err(|error| self.fault(error, key)),
             None => T::from_missing().ok_or_else(|| self.missing(key)),

@@ -88,33 +88,34 @@ impl Checker {
     ) -> Result<Reader<'a>, DecodeError> {
         match head {
             Head::Array(len) => self.values(reader, len, false, depth.saturating_add(1)),
-            Head::Map(len) => self.values(reader, len, true, depth.saturating_add(1)),
+            Head::Map(len) => {
+                self.values(reader, len.saturating_mul(2), true, depth.saturating_add(1))
+            }
             _ => Ok(reader),
         }
     }
 
-    /// Checks values or pairs that stand inside `depth` containers. It is the one that recurses, so
-    /// its frame is kept small.
+    /// Checks values, or keys and values in turn, that stand inside `depth` containers. It is the
+    /// one that recurses, so its frame is kept small.
     fn values<'a>(
         &mut self,
         mut reader: Reader<'a>,
-        len: usize,
+        mut left: usize,
         pairs: bool,
         depth: usize,
     ) -> Result<Reader<'a>, DecodeError> {
-        for _ in 0..len {
-            if pairs {
-                reader = match reader.short() {
-                    Some((short, behind)) if short.is_ascii() => behind,
-                    _ => self.key(reader, depth)?.1,
-                };
+        loop {
+            (reader, left) = short_values(reader, left);
+            if left == 0 {
+                return Ok(reader);
             }
-            reader = match reader.short() {
-                Some((short, behind)) if short.is_ascii() => behind,
-                _ => self.value(reader, depth)?,
+            reader = if pairs && left % 2 == 0 {
+                self.key(reader, depth)?.1
+            } else {
+                self.value(reader, depth)?
             };
+            left = left.saturating_sub(1);
         }
-        Ok(reader)
     }
 
     /// A container is refused for its depth, for its share of the elements, and where fewer bytes
@@ -139,4 +140,17 @@ impl Checker {
         self.depth = self.depth.max(depth.saturating_add(1));
         Ok(())
     }
+}
+
+/// Passes over values for as long as there is nothing to be said about them.
+#[inline(never)]
+fn short_values(mut reader: Reader<'_>, mut left: usize) -> (Reader<'_>, usize) {
+    while left > 0 {
+        match reader.short() {
+            Some((short, behind)) if short.is_ascii() => reader = behind,
+            _ => break,
+        }
+        left = left.wrapping_sub(1);
+    }
+    (reader, left)
 }

@@ -91,7 +91,8 @@ pub enum DecodeError {
 
 /// The head of a value, and with it the whole value unless it is a container.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Head<'a> {
+#[allow(unnameable_types)] // for a hidden method of `FromValue`
+pub enum Head<'a> {
     Nil,
     Bool(bool),
     Int(i64),

@@ -154,29 +154,35 @@ impl<'a> Reader<'a> {
         Some(*taken)
     }
 
+    #[inline]
     fn len_16(&mut self) -> Option<usize> {
         self.array().map(|len| u16::from_be_bytes(len).into())
     }
 
+    #[inline]
     fn len_32(&mut self) -> Option<usize> {
         usize::try_from(u32::from_be_bytes(self.array()?)).ok()
     }
 
+    #[inline]
     fn take_8(&mut self) -> Option<&'a [u8]> {
         let [len] = self.array()?;
         self.take(len.into())
     }
 
+    #[inline]
     fn take_16(&mut self) -> Option<&'a [u8]> {
         let len = self.len_16()?;
         self.take(len)
     }
 
+    #[inline]
     fn take_32(&mut self) -> Option<&'a [u8]> {
         let len = self.len_32()?;
         self.take(len)
     }
 
+    #[inline]
     fn ext(&mut self, len: usize) -> Option<Head<'a>> {
         let kind = i8::from_be_bytes(self.array()?);
         Some(Head::Ext(kind, self.take(len)?))

@@ -1,8 +1,8 @@
 //! [`Short`]: a value that is passed over without being read.
 //!
 //! Most values of most messages are numbers and short texts. To check a number is to know how long
-//! it is, and to check a short text is to see that it is ASCII; what takes more than that is left to
-//! [`Checker`](super::Checker).
+//! it is, and to check a short text is to see that it is ASCII; what takes more than that is left
+//! to [`Checker`](super::Checker).
 #![cfg_attr(
     not(test),
     deny(
@@ -35,15 +35,10 @@ pub(crate) struct ShortText<'a> {
     pile: u64,
 }
 
-/// A word with the lowest bytes set: as many as the position says, and all eight from there on.
-const LOWEST: [u64; 32] = {
-    let mut masks = [u64::MAX; 32];
-    let (mut mask, mut bytes) = (0, 0);
-    while bytes < 8 {
-        masks[bytes] = mask;
-        (mask, bytes) = (mask << 8 | 0xff, bytes + 1);
-    }
-    masks
+/// Words with as many of the lowest bytes set as the position says.
+const LOWEST: [u64; 9] = {
+    const ALL: u64 = u64::MAX;
+    [0, ALL >> 56, ALL >> 48, ALL >> 40, ALL >> 32, ALL >> 24, ALL >> 16, ALL >> 8, ALL]
 };
 
 impl<'a> Short<'a> {
@@ -85,7 +80,7 @@ impl<'a> ShortText<'a> {
     fn split_from(bytes: &'a [u8], len: u8) -> Option<(Self, &'a [u8])> {
         let (text, behind) = bytes.split_at_checked(len.into())?;
         let word = match bytes.first_chunk() {
-            Some(chunk) => u64::from_le_bytes(*chunk) & LOWEST.get(usize::from(len & 31))?,
+            Some(chunk) => u64::from_le_bytes(*chunk) & LOWEST.get(usize::from(len.min(8)))?,
             None => word(text),
         };
         let mut pile = word;
@@ -106,8 +101,8 @@ impl<'a> ShortText<'a> {
     }
 }
 
-/// The first eight bytes of a text in one word, zeros behind them where there are fewer: texts of up
-/// to eight bytes are the same if their words and their lengths are.
+/// The first eight bytes of a text in one word, zeros behind them where there are fewer: texts of
+/// up to eight bytes are the same if their words and their lengths are.
 #[inline(always)]
 pub(crate) const fn word(text: &[u8]) -> u64 {
     if let Some(chunk) = text.first_chunk() {
