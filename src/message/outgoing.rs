@@ -47,8 +47,7 @@ impl Outgoing {
     #[doc(hidden)]
     pub fn with_fields(action: &str, fields: usize) -> Self {
         let declared = fields + 1;
-        let mut encoder = Encoder::message(spare(), declared);
-        encoder.pair(ACTION, action);
+        let encoder = Encoder::message(spare(), declared, action);
         let end = encoder.bytes_so_far().len();
         let action = (end.saturating_sub(action.len()), action.len());
         Self { encoder, declared, written: 1, action }
@@ -85,7 +84,9 @@ impl Outgoing {
         if key.is_action() {
             self.encoder.fail(EncodeError::ActionField);
         }
-        self.encoder.pair(key, value);
+        // It is one of this library's own types, of which each writes one value, and no container.
+        key.encode(&mut self.encoder);
+        self.encoder.value(value);
         self.written += 1;
         if self.written > self.declared {
             let moved = self.encoder.set_message_len(self.written);
