@@ -38,7 +38,7 @@ pub use value_error::ValueError;
 pub use value_ref::{ArrayRef, MapRef, ValueRef};
 
 use crate::limits::Limits;
-use crate::msgpack::DecodeError;
+use crate::msgpack::{DecodeError, Reader};
 use crate::quote::debug_like_display;
 use crate::value::Value;
 
@@ -113,6 +113,7 @@ pub(crate) enum ReadError {
 
 impl<'m> Message<'m> {
     /// Checks bytes that came from outside and indexes their fields.
+    #[inline]
     pub(crate) fn read(
         bytes: &'m [u8],
         index: &'m mut Index,
@@ -148,12 +149,36 @@ impl<'m> Message<'m> {
     ///
     /// If the field is missing, has another type, or does not fit. The error names action and
     /// field, what was wanted and what was found.
+    // The search is inlined into the game, where the key is known before the program runs.
+    #[inline]
     pub fn get<T: FromValue<'m>>(&self, key: &str) -> Result<T, ValueError> {
-        let read = match self.field(key) {
-            Some(value) => T::from_value(value),
-            None => T::from_missing().ok_or_else(|| ValueError::missing(self.keys())),
-        };
-        read.map_err(|error| error.at_key(key).of_action(self.action))
+        self.get_at(self.index.find(self.bytes, key), key)
+    }
+
+    fn get_at<T: FromValue<'m>>(&self, at: Option<usize>, key: &str) -> Result<T, ValueError> {
+        let head = at.and_then(|at| Reader::new(self.bytes, at).head().ok());
+        match head.and_then(T::from_head) {
+            Some(scalar) => Ok(scalar),
+            None => self.get_any(at, key),
+        }
+    }
+
+    #[inline(never)]
+    fn get_any<T: FromValue<'m>>(&self, at: Option<usize>, key: &str) -> Result<T, ValueError> {
+        match at.and_then(|at| ValueRef::at(self.bytes, at)) {
+            Some(value) => T::from_value(value).map_err(|error| self.fault(error, key)),
+            None => T::from_missing().ok_or_else(|| self.missing(key)),
+        }
+    }
+
+    #[cold]
+    fn fault(&self, error: ValueError, key: &str) -> ValueError {
+        error.at_key(key).of_action(self.action)
+    }
+
+    #[cold]
+    fn missing(&self, key: &str) -> ValueError {
+        self.fault(ValueError::missing(self.keys()), key)
     }
 
     /// The value of a field as it is, if there is one.

@@ -47,8 +47,7 @@ impl Outgoing {
     #[doc(hidden)]
     pub fn with_fields(action: &str, fields: usize) -> Self {
         let declared = fields + 1;
-        let mut encoder = Encoder::message(spare(), declared);
-        encoder.pair(ACTION, action);
+        let encoder = Encoder::message(spare(), declared, action);
         let end = encoder.bytes_so_far().len();
         let action = (end.saturating_sub(action.len()), action.len());
         Self { encoder, declared, written: 1, action }
@@ -85,7 +84,9 @@ impl Outgoing {
         if key.is_action() {
             self.encoder.fail(EncodeError::ActionField);
         }
-        self.encoder.pair(key, value);
+        // It is one of this library's own types, of which each writes one value, and no container.
+        key.encode(&mut self.encoder);
+        self.encoder.value(value);
         self.written += 1;
         if self.written > self.declared {
             let moved = self.encoder.set_message_len(self.written);
@@ -125,14 +126,14 @@ impl Outgoing {
             Ok(bytes) => bytes,
             Err(error) => panic!("this message cannot be sent: {error}"),
         };
-        let mut index = INDEX.try_with(Cell::take).unwrap_or_default();
+        let mut index = INDEX.try_with(Cell::take).ok().flatten().unwrap_or_default();
         let done = match Message::read(bytes, &mut index, UNLIMITED) {
             Ok(message) => read(&message),
             Err(ReadError::NotAMessage(error)) => panic!("this message cannot be sent: {error}"),
             Err(ReadError::Malformed(error)) => panic!("this message cannot be sent: {error}"),
         };
         if bytes.len() <= SPARE_MESSAGE_LEN {
-            let _ = INDEX.try_with(|spare| spare.set(index));
+            let _ = INDEX.try_with(|spare| spare.set(Some(index)));
         }
         done
     }
@@ -194,7 +195,7 @@ thread_local! {
     /// Buffers of messages that were dropped on this thread.
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
     /// The index of the last message that was looked at.
-    static INDEX: Cell<Index> = Cell::default();
+    static INDEX: Cell<Option<Box<Index>>> = const { Cell::new(None) };
 }
 
 fn spare() -> Vec<u8> {
