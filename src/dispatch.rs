@@ -134,7 +134,8 @@ impl Hasher for WordHash {
 /// Sets are called in the order in which they were attached, the own one first. On a client `P` is
 /// `()`.
 pub struct Handlers<S, P = ()> {
-    pub(crate) actions: HashMap<String, OnMessage<S, P>, BuildHasherDefault<WordHash>>,
+    /// By the bytes of the action, which is a text.
+    pub(crate) actions: HashMap<Box<[u8]>, OnMessage<S, P>, BuildHasherDefault<WordHash>>,
     pub(crate) unhandled: Option<OnMessage<S, P>>,
     pub(crate) any: Option<OnMessage<S, P>>,
     pub(crate) connect: Option<OnConnect<S, P>>,
@@ -164,7 +165,7 @@ impl<S, P: Default> Handlers<S, P> {
     #[track_caller]
     pub(crate) fn insert(&mut self, action: &str, handler: OnMessage<S, P>) {
         refuse_reserved(action);
-        self.actions.insert(action.to_owned(), handler);
+        self.actions.insert(action.as_bytes().into(), handler);
     }
 
     /// Runs the handlers of a message; the error of one does not keep the next from running.
@@ -173,7 +174,7 @@ impl<S, P: Default> Handlers<S, P> {
         ctx: &mut Context<'_, S, P>,
         message: &Message<'_>,
     ) -> Handled {
-        let known = self.actions.get_mut(message.action());
+        let known = self.actions.get_mut(message.action_bytes());
         let mut handled = Handled::No;
         for handler in [known.or(self.unhandled.as_mut()), self.any.as_mut()] {
             let Some(handler) = handler else { continue };
@@ -388,7 +389,7 @@ fn refuse_reserved(action: &str) {
         "connected" | "socketConnect" => "on_connect",
         "disconnected" => "on_disconnect",
         "error" => "on_error, or on_connect_failed on a client",
-        _ if action.starts_with(RESERVED) => {
+        _ if action.as_bytes().first() == Some(&RESERVED) => {
             panic!("on({action:?}, …): actions that begin with $ are the library's own")
         }
         _ => return,
@@ -398,7 +399,8 @@ fn refuse_reserved(action: &str) {
 
 impl<S, P> fmt::Debug for Handlers<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut actions: Vec<_> = self.actions.keys().collect();
+        let text = |action: &Box<[u8]>| String::from_utf8_lossy(action).into_owned();
+        let mut actions: Vec<_> = self.actions.keys().map(text).collect();
         actions.sort();
         f.debug_struct("Handlers").field("actions", &actions).finish_non_exhaustive()
     }
