@@ -399,8 +399,8 @@ fn refuse_reserved(action: &str) {
 
 impl<S, P> fmt::Debug for Handlers<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |action: &Box<[u8]>| String::from_utf8_lossy(action).into_owned();
-        let mut actions: Vec<_> = self.actions.keys().map(text).collect();
+        let actions = self.actions.keys();
+        let mut actions: Vec<_> = actions.map(|action| String::from_utf8_lossy(action)).collect();
         actions.sort();
         f.debug_struct("Handlers").field("actions", &actions).finish_non_exhaustive()
     }
