@@ -16,6 +16,7 @@ use std::time::Instant;
 
 use crate::config::Config;
 use crate::context::Context;
+use crate::dialect::Dialect;
 use crate::dispatch::{Handlers, SetId};
 use crate::error::FaultCause;
 use crate::event::{Event, OwnedMessage, Queue};
@@ -105,13 +106,15 @@ impl<S, P: Default> Endpoint<S, P> {
     pub(crate) fn pump_at(&mut self, now: Instant, state: &mut S) -> Activity {
         self.net.begin(now);
         loop {
-            self.tell(state);
+            if !self.net.has_no_news() {
+                self.tell(state);
+            }
             if self.queue.as_ref().is_some_and(Queue::is_full) {
                 // The rest waits where it is, in the sockets too: that is what holds peers back.
                 break self.net.beat();
             }
             match self.net.poll(&mut self.inbox) {
-                Polled::Payload(peer) => self.deliver(peer, state),
+                Polled::Payload(peer, dialect) => self.deliver(peer, dialect, state),
                 Polled::Event => {}
                 Polled::Done => break self.net.judge(),
             }
@@ -121,8 +124,7 @@ impl<S, P: Default> Endpoint<S, P> {
     }
 
     /// Runs the handlers of one message.
-    fn deliver(&mut self, peer: PeerId, state: &mut S) {
-        let Some(dialect) = self.net.peer(peer).map(|peer| peer.dialect()) else { return };
+    fn deliver(&mut self, peer: PeerId, dialect: Dialect, state: &mut S) {
         let limits = self.net.config.limits();
         let message = match self.inbox.message(dialect.codec(), limits) {
             Ok(message) => message,

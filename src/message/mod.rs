@@ -46,7 +46,7 @@ use crate::value::Value;
 pub(crate) const ACTION: &str = "action";
 
 /// Actions that begin with this belong to the library.
-pub(crate) const RESERVED: char = '$';
+pub(crate) const RESERVED: u8 = b'$';
 
 /// A message that has arrived, as a handler sees it.
 ///
@@ -64,7 +64,6 @@ pub(crate) const RESERVED: char = '$';
 pub struct Message<'m> {
     bytes: &'m [u8],
     index: &'m Index,
-    action: &'m str,
 }
 
 /// Why a well-formed value is not a message. It hurts nobody: the value is reported and left out.
@@ -120,14 +119,12 @@ impl<'m> Message<'m> {
         limits: Limits,
     ) -> Result<Self, ReadError> {
         index.read(bytes, limits)?;
-        let index = &*index;
-        let action = index.action(bytes).ok_or(ReadError::NotAMessage(MessageError::NoAction))?;
-        Ok(Self { bytes, index, action })
+        Ok(Self { bytes, index })
     }
 
     /// A message that was read before, from its bytes and their index.
     pub(crate) fn again(bytes: &'m [u8], index: &'m Index) -> Self {
-        Self { bytes, index, action: index.action(bytes).unwrap_or_default() }
+        Self { bytes, index }
     }
 
     pub(crate) fn index(&self) -> &'m Index {
@@ -136,7 +133,20 @@ impl<'m> Message<'m> {
 
     /// The action: what the message is about.
     pub fn action(&self) -> &'m str {
-        self.action
+        std::str::from_utf8(self.action_bytes()).unwrap_or_default()
+    }
+
+    /// The action as it lies there: to find a handler, nobody needs to know once more that it is a
+    /// text.
+    #[inline]
+    pub(crate) fn action_bytes(&self) -> &'m [u8] {
+        self.index.action(self.bytes)
+    }
+
+    /// Whether the message is the library's own.
+    #[inline]
+    pub(crate) fn is_reserved(&self) -> bool {
+        self.action_bytes().first() == Some(&RESERVED)
     }
 
     /// Reads a field.
@@ -173,7 +183,7 @@ impl<'m> Message<'m> {
 
     #[cold]
     fn fault(&self, error: ValueError, key: &str) -> ValueError {
-        error.at_key(key).of_action(self.action)
+        error.at_key(key).of_action(self.action())
     }
 
     #[cold]
@@ -199,7 +209,7 @@ impl<'m> Message<'m> {
     ///
     /// If the type does not accept this map.
     pub fn read_as<T: FromValue<'m>>(&self) -> Result<T, ValueError> {
-        T::from_value(ValueRef::Map(self.fields())).map_err(|error| error.of_action(self.action))
+        T::from_value(ValueRef::Map(self.fields())).map_err(|error| error.of_action(self.action()))
     }
 
     /// The whole message as an owned tree.

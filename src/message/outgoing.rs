@@ -8,7 +8,9 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::mem;
 
-use super::{ACTION, EncodeError, Encoder, Index, IntoValue, Message, MessageError, ReadError};
+use super::{
+    ACTION, EncodeError, Encoder, Index, IntoValue, Message, MessageError, RESERVED, ReadError,
+};
 use crate::limits::{DEEPEST, Limits, SPARE_MESSAGE_LEN, SPARE_MESSAGES};
 use crate::value::Value;
 
@@ -98,9 +100,17 @@ impl Outgoing {
 
     /// The action.
     pub fn action(&self) -> &str {
+        std::str::from_utf8(self.action_bytes()).unwrap_or_default()
+    }
+
+    fn action_bytes(&self) -> &[u8] {
         let (at, len) = self.action;
-        let text = self.encoder.bytes_so_far().get(at..at + len).unwrap_or_default();
-        std::str::from_utf8(text).unwrap_or_default()
+        self.encoder.bytes_so_far().get(at..at + len).unwrap_or_default()
+    }
+
+    /// Whether the message is the library's own.
+    pub(crate) fn is_reserved(&self) -> bool {
+        self.action_bytes().first() == Some(&RESERVED)
     }
 
     /// The canonical bytes: one MessagePack map.
@@ -234,7 +244,7 @@ impl From<&Message<'_>> for Outgoing {
         let (elements, depth) = message.index.measure();
         let encoder = Encoder::copied(spare(), message.as_bytes(), elements, depth);
         let fields = message.fields().len();
-        let action = (message.index.action_at(), message.action().len());
+        let action = (message.index.action_at(), message.action_bytes().len());
         Self { encoder, declared: fields, written: fields, action }
     }
 }

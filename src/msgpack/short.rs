@@ -35,10 +35,16 @@ pub(crate) struct ShortText<'a> {
     pile: u64,
 }
 
-/// Words with as many of the lowest bytes set as the position says.
-const LOWEST: [u64; 9] = {
-    const ALL: u64 = u64::MAX;
-    [0, ALL >> 56, ALL >> 48, ALL >> 40, ALL >> 32, ALL >> 24, ALL >> 16, ALL >> 8, ALL]
+/// Words with as many of the lowest bytes set as the position says, and all eight from there on.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects)] // the compiler runs it
+const LOWEST: [u64; 32] = {
+    let mut masks = [u64::MAX; 32];
+    let mut bytes = 0;
+    while bytes < 8 {
+        masks[bytes] = !(u64::MAX << (8 * bytes));
+        bytes += 1;
+    }
+    masks
 };
 
 impl<'a> Short<'a> {
@@ -80,7 +86,7 @@ impl<'a> ShortText<'a> {
     fn split_from(bytes: &'a [u8], len: u8) -> Option<(Self, &'a [u8])> {
         let (text, behind) = bytes.split_at_checked(len.into())?;
         let word = match bytes.first_chunk() {
-            Some(chunk) => u64::from_le_bytes(*chunk) & LOWEST.get(usize::from(len.min(8)))?,
+            Some(chunk) => u64::from_le_bytes(*chunk) & LOWEST.get(usize::from(len & 31))?,
             None => word(text),
         };
         let mut pile = word;

@@ -96,8 +96,8 @@ struct Link {
 /// What `poll` has come to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Polled {
-    /// A payload of this peer lies in the inbox.
-    Payload(PeerId),
+    /// A payload of this peer, in this dialect, lies in the inbox.
+    Payload(PeerId, Dialect),
     /// A lifecycle event waits.
     Event,
     /// Everything is read that is to be read in this pump.
@@ -236,7 +236,8 @@ impl<P: Default> Net<P> {
     pub(crate) fn poll(&mut self, inbox: &mut Inbox) -> Polled {
         while self.turn < self.links.len() {
             let at = self.turn;
-            let transport = self.links[at].transport.as_mut();
+            let Link { transport, dialect, .. } = &mut self.links[at];
+            let (transport, dialect) = (transport.as_mut(), *dialect);
             let Some(event) = transport.and_then(|transport| transport.poll(self.now, inbox))
             else {
                 self.turn += 1;
@@ -245,7 +246,7 @@ impl<P: Default> Net<P> {
             match event {
                 Incoming::Payload { conn } => {
                     if let Some(peer) = self.owner(at, conn) {
-                        return Polled::Payload(peer);
+                        return Polled::Payload(peer, self.dialects[dialect as usize]);
                     }
                 }
                 Incoming::Opened { conn, addr } => self.opened(at, conn, addr),
@@ -322,6 +323,12 @@ impl<P: Default> Net<P> {
                 transport.flush(self.now);
             }
         }
+    }
+
+    /// Whether there is nothing to tell.
+    #[inline]
+    pub(crate) fn has_no_news(&self) -> bool {
+        self.events.is_empty() && self.faults.is_empty() && self.more_faults == 0
     }
 
     pub(crate) fn next_fault(&mut self) -> Option<Fault> {

@@ -29,7 +29,7 @@ use crate::config::Config;
 use crate::error::SendError;
 use crate::id::PeerId;
 use crate::limits::after;
-use crate::message::{Encoder, IntoValue, Message, Outgoing, RESERVED, ValueError, ValueRef};
+use crate::message::{Encoder, IntoValue, Message, Outgoing, ValueError, ValueRef};
 use crate::quote::Plain;
 use crate::reason::{ConnectError, DisconnectReason, ProtocolError};
 use crate::trace::Step;
@@ -259,37 +259,30 @@ impl<P: Default> Net<P> {
         self.trace(peer, || Step::Received(message.fields()));
         let Some(entry) = self.peers.get_mut(peer.0) else { return Verdict::Session };
         entry.heard = self.now;
-        let first = !std::mem::replace(&mut entry.has_spoken, true);
+        let is_first = !std::mem::replace(&mut entry.has_spoken, true);
         match &entry.phase {
-            Phase::Up if message.action().starts_with(RESERVED) => {
+            Phase::Up if message.is_reserved() => {
                 if entry.vitals.is_some() {
                     self.hear_control(peer, message);
                     return Verdict::Session;
                 }
                 // A client is greeted and does not greet: only who has come here may say hello.
-                if first && entry.target.is_none() && message.action() == HELLO {
+                if is_first && entry.target.is_none() && message.action() == HELLO {
                     self.hear_hello(peer, message);
                     return Verdict::Session;
                 }
-                self.hear_game(peer, message)
             }
-            Phase::Up => self.hear_game(peer, message),
+            Phase::Up => {}
             Phase::Greeting { .. } => {
                 self.hear_greeting(peer, message);
-                Verdict::Session
+                return Verdict::Session;
             }
-            Phase::Dialling(_) | Phase::Leaving => Verdict::Session,
+            Phase::Dialling(_) | Phase::Leaving => return Verdict::Session,
         }
-    }
-
-    /// Counts a message that is for the game.
-    fn hear_game(&mut self, peer: PeerId, message: &Message<'_>) -> Verdict {
-        self.activity.messages += 1;
         let len = message.as_bytes().len();
+        entry.traffic().received(self.now, len);
         self.traffic.received(self.now, len);
-        if let Some(entry) = self.peers.get_mut(peer.0) {
-            entry.traffic().received(self.now, len);
-        }
+        self.activity.messages += 1;
         Verdict::Game
     }
 

@@ -1,6 +1,6 @@
 //! PodSixNet and repod, where a Python with them is found: `HEXAPOD_PODSIXNET_PYTHON`,
-//! `HEXAPOD_REPOD_PYTHON`, or `python3`. Their servers run in a process of their own and count in it, so of the workloads only the echo
-//! is theirs; their own clients are left out.
+//! `HEXAPOD_REPOD_PYTHON`, or `python3`. Their servers run in a process of their own and count in
+//! it, so of the workloads only the echo is theirs; their own clients are left out.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};

@@ -22,7 +22,9 @@ impl Clock {
     /// meanwhile is read before frames are judged late.
     pub(super) fn notice(&mut self, now: Instant, pause: Duration) {
         let last = self.last.replace(now);
-        if last.is_some_and(|last| now.saturating_duration_since(last) > pause) {
+        // It is asked before each message, and all of a pump come at the same time.
+        if last != Some(now) && last.is_some_and(|last| now.saturating_duration_since(last) > pause)
+        {
             self.resumed = Some(now);
         }
     }
