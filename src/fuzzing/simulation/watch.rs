@@ -120,9 +120,6 @@ impl Watch {
             line.heard_in_pump = 0;
             line.tap.as_ref().expect("each has one").begin();
             times.is_fresh = false;
-            if line.left || line.refused {
-                times.leaving.get_or_insert(now);
-            }
         }
         // What was done since is told apart from what is due in this pump.
         self.read(world);
@@ -409,13 +406,6 @@ impl Watch {
             return;
         }
         times.gone += 1;
-        // Whoever drops a pipe before the far end is through destroys what is on its way there.
-        let age = times.leaving.map_or(Duration::ZERO, |then| now.saturating_duration_since(then));
-        let is_through = tap.ended || !tap.errors.is_empty() || times.is_crowded;
-        let is_in_time = age >= config.flush_timeout || times.gone > 1;
-        let is_graceful = line.refused || line.reason.as_ref().is_some_and(is_from_here);
-        let is_too_soon = is_graceful && !is_through && !is_in_time;
-        assert!(!is_too_soon, "line {at} was dropped after {age:?}, and was not through");
         if times.gone == 2 && line.left {
             let all_is_said = line.undelivered.is_none() && self.books[at].is_empty();
             let was_asked = line.reason.as_ref().is_some_and(is_from_here);
