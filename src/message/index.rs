@@ -47,6 +47,9 @@ struct Field {
 /// What tells the action's key from all others; it is short enough for that.
 const FIELD_OF_ACTION: Field = Field::new(word(ACTION.as_bytes()), ACTION.len(), 0);
 
+/// Where no action stands: nothing ends where a message begins.
+const NO_ACTION: Range<u32> = 0..0;
+
 impl Field {
     #[inline(always)]
     const fn new(word: u64, key_len: usize, value: usize) -> Self {
@@ -79,30 +82,35 @@ impl Index {
             return Err(ReadError::Malformed(DecodeError::Truncated { at: 0 }));
         }
         self.checker = Checker::new(limits);
-        let (outcome, behind) = self.walk(Reader::new(bytes, 0)).map_err(ReadError::Malformed)?;
-        behind.end().map_err(ReadError::Malformed)?;
-        outcome.map_err(ReadError::NotAMessage)
+        self.action = NO_ACTION;
+        let mut fault = None;
+        self.walk(Reader::new(bytes, 0), &mut fault).map_err(ReadError::Malformed)?;
+        match fault {
+            Some(error) => Err(ReadError::NotAMessage(error)),
+            None if self.action == NO_ACTION => Err(ReadError::NotAMessage(MessageError::NoAction)),
+            None => Ok(()),
+        }
     }
 
-    /// The outer error is about the bytes; the inner one says why they are no message.
-    fn walk<'a>(
+    /// The error is about the bytes; the fault says why they are no message.
+    fn walk(
         &mut self,
-        reader: Reader<'a>,
-    ) -> Result<(Result<(), MessageError>, Reader<'a>), DecodeError> {
-        let (len, mut reader) = match self.checker.head(reader, 0)? {
+        reader: Reader<'_>,
+        fault: &mut Option<MessageError>,
+    ) -> Result<(), DecodeError> {
+        let (mut left, mut reader) = match self.checker.head(reader, 0)? {
             (Head::Map(len), behind) => (len, behind),
             (other, behind) => {
-                let behind = self.checker.content(other, behind, 0)?;
-                return Ok((Err(MessageError::NotAMap { found: other.kind() }), behind));
+                *fault = Some(MessageError::NotAMap { found: other.kind() });
+                return self.checker.content(other, behind, 0)?.end();
             }
         };
-        let (mut outcome, mut left) = (Err(MessageError::NoAction), len);
         loop {
-            (reader, left) = self.short_pairs(&mut outcome, reader, left);
+            (reader, left) = self.short_pairs(reader, left);
             if left == 0 {
-                return Ok((outcome, reader));
+                return reader.end();
             }
-            reader = self.pair(&mut outcome, reader)?;
+            reader = self.pair(reader, fault)?;
             left = left.saturating_sub(1);
         }
     }
@@ -110,12 +118,7 @@ impl Index {
     /// Reads pairs for as long as both key and value are short, as they mostly are. Says where the
     /// first other pair begins, and how many there are from there on. What is strange about a pair
     /// in any way is left to [`pair`](Self::pair).
-    fn short_pairs<'a>(
-        &mut self,
-        outcome: &mut Result<(), MessageError>,
-        mut reader: Reader<'a>,
-        mut left: usize,
-    ) -> (Reader<'a>, usize) {
+    fn short_pairs<'a>(&mut self, mut reader: Reader<'a>, mut left: usize) -> (Reader<'a>, usize) {
         while left > 0 {
             let Some((Short::Text(key), middle)) = reader.short() else { break };
             let Some((value, behind)) = middle.short() else { break };
@@ -124,12 +127,12 @@ impl Index {
             }
             let field = Field::new(key.word, key.bytes.len(), middle.at());
             if field.is_like(&FIELD_OF_ACTION) {
-                let (Short::Text(text), Err(MessageError::NoAction)) = (value, &outcome) else {
+                let Short::Text(text) = value else { break };
+                if self.action != NO_ACTION {
                     break;
-                };
+                }
                 let end = behind.at();
                 self.action = offset(end.wrapping_sub(text.bytes.len()))..offset(end);
-                *outcome = Ok(());
             }
             self.fields.push(field);
             (reader, left) = (behind, left.wrapping_sub(1));
@@ -140,39 +143,32 @@ impl Index {
     /// Reads any pair.
     fn pair<'a>(
         &mut self,
-        outcome: &mut Result<(), MessageError>,
         reader: Reader<'a>,
+        fault: &mut Option<MessageError>,
     ) -> Result<Reader<'a>, DecodeError> {
         let (key, middle) = self.checker.key(reader, 1)?;
         if let Head::Str(key) = key {
             let field = Field::new(word(key), key.len(), middle.at());
             self.fields.push(field);
             if field.is_like(&FIELD_OF_ACTION) {
-                *outcome = self.take_action(*outcome, middle);
+                self.take_action(middle, fault);
             }
         }
         self.checker.value(middle, 1)
     }
 
     /// Looks at the value of "action" ahead of its check.
-    fn take_action(
-        &mut self,
-        outcome: Result<(), MessageError>,
-        mut ahead: Reader<'_>,
-    ) -> Result<(), MessageError> {
-        match (outcome, ahead.head()) {
-            (Err(MessageError::NoAction), Ok(Head::Str(text))) => {
-                let end = ahead.at();
-                self.action = offset(end.saturating_sub(text.len()))..offset(end);
-                Ok(())
-            }
-            (Err(MessageError::NoAction), Ok(other)) => {
-                Err(MessageError::ActionNotText { found: other.kind() })
-            }
-            // The check that follows finds the same.
-            (Err(MessageError::NoAction), Err(_)) => outcome,
-            _ => Err(MessageError::TwoActions),
-        }
+    fn take_action(&mut self, mut ahead: Reader<'_>, fault: &mut Option<MessageError>) {
+        let is_second = self.action != NO_ACTION;
+        let Ok(head) = ahead.head() else { return }; // the check that follows finds the same
+        let end = ahead.at();
+        let len = if let Head::Str(text) = head { text.len() } else { 0 };
+        self.action = offset(end.saturating_sub(len))..offset(end);
+        *fault = match head {
+            _ if is_second => Some(MessageError::TwoActions),
+            Head::Str(_) => None,
+            other => Some(MessageError::ActionNotText { found: other.kind() }),
+        };
     }
 
     /// The action's text, which has been checked.
