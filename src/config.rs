@@ -224,6 +224,7 @@ impl Config {
     }
 
     /// The longest payload, within what a header can say.
+    #[inline]
     pub(crate) fn frame_len(&self) -> usize {
         self.max_frame_len.min(u32::MAX as usize)
     }

@@ -175,15 +175,18 @@ impl<S, P: Default> Handlers<S, P> {
         message: &Message<'_>,
     ) -> Handled {
         let known = self.actions.get_mut(message.action_bytes());
-        let mut handled = Handled::No;
-        for handler in [known.or(self.unhandled.as_mut()), self.any.as_mut()] {
-            let Some(handler) = handler else { continue };
-            handled = Handled::Yes;
+        let own = known.or(self.unhandled.as_mut());
+        if own.is_none() && self.any.is_none() {
+            return Handled::No;
+        }
+        let mut run = |handler: &mut OnMessage<S, P>| {
             if let Err(error) = handler(ctx, message) {
                 ctx.failed(message.action(), error);
             }
-        }
-        handled
+        };
+        own.map(&mut run);
+        self.any.as_mut().map(&mut run);
+        Handled::Yes
     }
 
     pub(crate) fn connected(&mut self, ctx: &mut Context<'_, S, P>) -> Result<(), HandlerError> {

@@ -3,7 +3,7 @@
 //! ```text
 //! pump_at(now)
 //!   repeat   lifecycle events -> handlers;  faults -> on_error
-//!            the next payload -> message -> handlers
+//!            the next peer's payloads, one by one -> message -> handlers
 //!   then     silent peers are judged;  everything that was sent is written
 //! ```
 //!
@@ -14,14 +14,15 @@
 
 use std::time::Instant;
 
+use crate::codec::Codec;
 use crate::config::Config;
 use crate::context::Context;
-use crate::dialect::Dialect;
 use crate::dispatch::{Handlers, SetId};
 use crate::error::FaultCause;
 use crate::event::{Event, OwnedMessage, Queue};
 use crate::id::PeerId;
 use crate::inbox::{Inbox, Unread};
+use crate::limits::Limits;
 use crate::net::{Activity, Change, Handled, Net, Polled, Verdict};
 use crate::report::Reporter;
 use crate::sender::{Letter, Letterbox, Sender};
@@ -114,7 +115,7 @@ impl<S, P: Default> Endpoint<S, P> {
                 break self.net.beat();
             }
             match self.net.poll(&mut self.inbox) {
-                Polled::Payload(peer, dialect) => self.deliver(peer, dialect, state),
+                Polled::Payload(peer) => self.deliver_all(peer, state),
                 Polled::Event => {}
                 Polled::Done => break self.net.judge(),
             }
@@ -123,27 +124,41 @@ impl<S, P: Default> Endpoint<S, P> {
         self.net.end(&mut self.inbox)
     }
 
+    /// Runs the handlers of a peer's messages, one after the other, as far as they have come.
+    fn deliver_all(&mut self, peer: PeerId, state: &mut S) {
+        let Some(dialect) = self.net.peer(peer).map(|peer| peer.dialect()) else { return };
+        let (codec, limits) = (dialect.codec(), self.net.config.limits());
+        loop {
+            self.deliver(peer, codec, limits, state);
+            let is_full = self.queue.as_ref().is_some_and(Queue::is_full);
+            if is_full || !self.net.next_payload(&mut self.inbox) {
+                break;
+            }
+        }
+    }
+
     /// Runs the handlers of one message.
-    fn deliver(&mut self, peer: PeerId, dialect: Dialect, state: &mut S) {
-        let limits = self.net.config.limits();
-        let message = match self.inbox.message(dialect.codec(), limits) {
+    #[inline]
+    fn deliver(&mut self, peer: PeerId, codec: Option<&dyn Codec>, limits: Limits, state: &mut S) {
+        let read = self.inbox.message(codec, limits);
+        let message = match &read {
             Ok(message) => message,
             Err(Unread::NotAMessage(error)) => {
-                return self.net.fault(Some(peer), None, FaultCause::NotAMessage(error));
+                return self.net.fault(Some(peer), None, FaultCause::NotAMessage(*error));
             }
-            Err(Unread::Broken(error)) => return self.net.malformed(peer, error),
+            Err(Unread::Broken(error)) => return self.net.malformed(peer, *error),
         };
-        if self.net.hear(peer, &message) == Verdict::Session {
+        if self.net.hear(peer, message) == Verdict::Session {
             return;
         }
         let mut handled = Handled::No;
         if let Some(queue) = &mut self.queue {
-            queue.push(Event::Message { peer, message: OwnedMessage::from(&message) });
+            queue.push(Event::Message { peer, message: OwnedMessage::from(message) });
             handled = Handled::Yes;
         }
         let mut ctx = Context::new(state, &mut self.net, peer);
         for (_, set) in &mut self.sets {
-            handled = handled.or(set.message(&mut ctx, &message));
+            handled = handled.or(set.message(&mut ctx, message));
         }
         if handled == Handled::No {
             self.net.unhandled();

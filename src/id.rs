@@ -16,7 +16,7 @@ impl PeerId {
     ///
     /// It is short and unique, so it serves as a player's number in the messages of a game.
     pub fn number(self) -> u64 {
-        self.0.serial
+        self.0.serial.get()
     }
 }
 

@@ -3,7 +3,8 @@
 //! ```text
 //! socket ──read──> buffer [ frame | frame | fra ]          one peer's turn, nothing owned by it
 //!                                          └─stow──> ring   kept by the peer until the rest comes
-//! socket ──read──> buffer ──append──> ring [ frame | frame ]   the same peer's next turn
+//! socket ──read──> buffer [ fra:me | frame ]       its next turn: what it kept goes in front,
+//!                           or behind a long one into the ring, where it stays
 //! ```
 //!
 //! There is one for all peers. It lends its bytes to the message that a handler sees, and nothing
@@ -12,12 +13,12 @@
 //! What was handled is forgotten when the next frame is asked for, not when it is handed out. So
 //! whatever a handler does, a panic included, no message is lost and none comes twice.
 
-use std::io;
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 
 use crate::codec::{Codec, CodecError};
 use crate::frame::{Frame, Input};
-use crate::limits::{Limits, READ_BUFFER};
+use crate::limits::{FRONT, Limits, READ_BUFFER};
 use crate::message::{EncodeError, Encoder, Index, Message, MessageError, ReadError};
 use crate::msgpack::DecodeError;
 use crate::reason::ProtocolError;
@@ -31,12 +32,20 @@ pub(crate) struct Inbox {
     /// The ring of the peer whose turn it is, if it brought one.
     ring: Ring,
     /// The frame that is being handled, at the start of the unread bytes.
-    frame: Option<Frame>,
+    frame: Option<Opened>,
     /// A payload that wraps around the ring's end, in one piece.
     joined: Vec<u8>,
     /// A payload of another codec, as canonical bytes.
     canonical: Vec<u8>,
     index: Index,
+}
+
+/// A frame, by where its payload begins, how long that is, and how long all of it is.
+#[derive(Clone, Copy, Debug)]
+struct Opened {
+    start: usize,
+    payload: usize,
+    frame: usize,
 }
 
 /// Why there is no message in a frame.
@@ -51,7 +60,7 @@ pub(crate) enum Unread {
 impl Inbox {
     pub(crate) fn new() -> Self {
         Self {
-            buffer: vec![0; READ_BUFFER],
+            buffer: vec![0; FRONT + READ_BUFFER],
             unread: 0..0,
             ring: Ring::new(),
             frame: None,
@@ -62,6 +71,7 @@ impl Inbox {
     }
 
     /// The bytes that are not yet handled.
+    #[inline]
     pub(crate) fn input(&self) -> Input<'_> {
         if self.ring.is_empty() {
             Input::new((&self.buffer[self.unread.clone()], &[]))
@@ -76,24 +86,51 @@ impl Inbox {
         self.ring = ring;
     }
 
-    /// Reads once, behind what is there; tells how much came and whether it filled the buffer.
+    /// Reads once, behind what is there, at most [`READ_BUFFER`] bytes; tells how many came.
     pub(crate) fn read(
         &mut self,
         pool: &mut Pool,
         read: impl FnOnce(&mut [u8]) -> io::Result<usize>,
-    ) -> io::Result<(usize, bool)> {
-        // Unread bytes in the buffer are the start of a frame: they make room by moving to a ring.
-        if !self.unread.is_empty() {
-            self.ring.push(&self.buffer[self.unread.clone()], pool);
-            self.unread = 0..0;
+    ) -> Result<usize, ErrorKind> {
+        self.make_way(pool);
+        let len = match read(&mut self.buffer[FRONT..]) {
+            Ok(len) => len.min(READ_BUFFER),
+            Err(error) => return Err(error.kind()),
+        };
+        if !self.ring.is_empty() && self.ring.len() <= FRONT {
+            self.put_in_front(pool);
         }
-        let len = read(&mut self.buffer)?.min(self.buffer.len());
         if self.ring.is_empty() {
-            self.unread = 0..len;
+            self.unread.end += len;
         } else {
-            self.ring.push(&self.buffer[..len], pool);
+            self.ring.push(&self.buffer[FRONT..][..len], pool);
         }
-        Ok((len, len == self.buffer.len()))
+        Ok(len)
+    }
+
+    /// Unread bytes in the buffer are the start of a frame, and in the way of what is to be read.
+    #[inline]
+    fn make_way(&mut self, pool: &mut Pool) {
+        let len = self.unread.len();
+        if len == 0 {
+            self.unread = FRONT..FRONT;
+        } else if len <= FRONT {
+            self.buffer.copy_within(self.unread.clone(), FRONT - len);
+            self.unread = FRONT - len..FRONT;
+        } else {
+            self.ring.push(&self.buffer[self.unread.clone()], pool);
+            self.unread = FRONT..FRONT;
+        }
+    }
+
+    /// Puts what the ring holds in front of what has been read.
+    fn put_in_front(&mut self, pool: &mut Pool) {
+        let (first, second) = self.ring.slices();
+        let start = FRONT - first.len() - second.len();
+        self.buffer[start..][..first.len()].copy_from_slice(first);
+        self.buffer[FRONT - second.len()..FRONT].copy_from_slice(second);
+        self.unread = start..FRONT;
+        self.ring.release(pool);
     }
 
     /// Ends a turn: what is not handled is the peer's to keep.
@@ -116,17 +153,20 @@ impl Inbox {
     }
 
     /// Makes a frame at the start of the unread bytes the one that is handled.
+    #[inline]
     pub(crate) fn open(&mut self, frame: Frame) {
-        self.frame = Some(frame);
+        let Frame { payload, len } = frame;
+        self.frame = Some(Opened { start: payload.start, payload: payload.len(), frame: len });
     }
 
     /// Forgets the frame that was handled, if there is one.
+    #[inline]
     pub(crate) fn finish(&mut self) {
-        let Some(frame) = self.frame.take() else { return };
+        let Some(opened) = self.frame.take() else { return };
         if self.ring.is_empty() {
-            self.unread.start += frame.len;
+            self.unread.start += opened.frame;
         } else {
-            self.ring.consume(frame.len);
+            self.ring.consume(opened.frame);
         }
     }
 
@@ -138,10 +178,10 @@ impl Inbox {
     ) -> Result<Message<'_>, Unread> {
         let payload = match &self.frame {
             None => &[],
-            Some(frame) if self.ring.is_empty() => {
-                &self.buffer[self.unread.clone()][frame.payload.clone()]
+            Some(opened) if self.ring.is_empty() => {
+                &self.buffer[self.unread.start + opened.start..][..opened.payload]
             }
-            Some(frame) => match self.ring.range(frame.payload.start, frame.payload.len()) {
+            Some(opened) => match self.ring.range(opened.start, opened.payload) {
                 (whole, []) => whole,
                 (first, second) => {
                     self.joined.clear();

@@ -35,6 +35,10 @@ pub(crate) const DEEPEST: usize = 128;
 /// The read buffer of an endpoint: what one read can take. Larger gains nothing on loopback.
 pub(crate) const READ_BUFFER: usize = 64 << 10;
 
+/// The start of a frame up to this long is put in front of what is read next, so that the whole of
+/// it lies in one piece; a longer one stays where it is, lest it be moved again and again.
+pub(crate) const FRONT: usize = 4 << 10;
+
 /// Storage that empty rings have given back, kept per listener for the next burst.
 pub(crate) const SPARE_RINGS: usize = 1 << 20;
 

@@ -5,39 +5,47 @@
 //! slices    [a b c d e f] [g h i]              at most two pieces
 //! ```
 //!
-//! A ring owns no memory while it has never held a byte. It grows by doubling, as bytes arrive
-//! and never because of what a header claims, and hands its storage back to a [`Pool`] when it is
-//! empty.
+//! A ring owns no memory while it has never held a byte, and is a pointer then: most peers have
+//! nothing to say most of the time. It grows by doubling, as bytes arrive and never because of what
+//! a header claims, and hands its storage back to a [`Pool`] when it is empty.
 //!
 //! It knows nothing of frames and never blocks; how much may go in is its owner's business.
 
 /// The smallest storage that is allocated: most unfinished frames fit.
-const SMALLEST: usize = 256;
+const SMALLEST: usize = 128;
 
 #[derive(Debug, Default)]
-pub(crate) struct Ring {
-    /// A power of two long, or empty.
-    storage: Vec<u8>,
+pub(crate) struct Ring(Option<Box<Storage>>);
+
+#[derive(Debug)]
+struct Storage {
+    /// A power of two long.
+    cells: Vec<u8>,
     head: usize,
     len: usize,
 }
 
 impl Ring {
     pub(crate) const fn new() -> Self {
-        Self { storage: Vec::new(), head: 0, len: 0 }
+        Self(None)
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.0.as_ref().map_or(0, |storage| storage.len)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.len() == 0
+    }
+
+    /// How many bytes it can hold without growing.
+    fn capacity(&self) -> usize {
+        self.0.as_ref().map_or(0, |storage| storage.cells.len())
     }
 
     /// The bytes, oldest first, in two pieces of which the second may be empty.
     pub(crate) fn slices(&self) -> (&[u8], &[u8]) {
-        self.range(0, self.len)
+        self.range(0, self.len())
     }
 
     /// `len` bytes from `start` on, counted from the head, in two pieces.
@@ -46,14 +54,13 @@ impl Ring {
     ///
     /// If the range is not within the ring.
     pub(crate) fn range(&self, start: usize, len: usize) -> (&[u8], &[u8]) {
-        assert!(start <= self.len && len <= self.len - start, "a range within the ring");
-        if len == 0 {
-            return (&[], &[]);
+        match &self.0 {
+            Some(storage) => storage.range(start, len),
+            None => {
+                assert!((start, len) == (0, 0), "a range within the ring");
+                (&[], &[])
+            }
         }
-        let capacity = self.storage.len();
-        let from = (self.head + start) & (capacity - 1);
-        let first = len.min(capacity - from);
-        (&self.storage[from..from + first], &self.storage[..len - first])
     }
 
     /// Appends bytes; grows if there is no room. The pool may have storage to grow into.
@@ -64,21 +71,12 @@ impl Ring {
     /// Appends pieces one after the other, with one look at the room.
     #[inline]
     pub(crate) fn push_all<const N: usize>(&mut self, pieces: [&[u8]; N], pool: &mut Pool) {
-        self.make_room(pieces.iter().map(|piece| piece.len()).sum(), pool);
-        for bytes in pieces {
-            if bytes.is_empty() {
-                continue;
-            }
-            let capacity = self.storage.len();
-            let tail = (self.head + self.len) & (capacity - 1);
-            if let Some(room) = self.storage[tail..].get_mut(..bytes.len()) {
-                room.copy_from_slice(bytes);
-            } else {
-                let (now, later) = bytes.split_at(capacity - tail);
-                self.storage[tail..].copy_from_slice(now);
-                self.storage[..later.len()].copy_from_slice(later);
-            }
-            self.len += bytes.len();
+        let needed = self.len() + pieces.iter().map(|piece| piece.len()).sum::<usize>();
+        if needed > self.capacity() {
+            self.grow(needed, pool);
+        }
+        if let Some(storage) = &mut self.0 {
+            pieces.iter().for_each(|piece| storage.push(piece));
         }
     }
 
@@ -88,41 +86,60 @@ impl Ring {
     ///
     /// If there are fewer.
     pub(crate) fn consume(&mut self, count: usize) {
-        assert!(count <= self.len, "no more than the ring holds");
-        self.len -= count;
-        // An empty ring starts over, so that what comes next lies in one piece.
-        self.head = if self.len == 0 { 0 } else { (self.head + count) & (self.storage.len() - 1) };
+        assert!(count <= self.len(), "no more than the ring holds");
+        if let Some(storage) = &mut self.0 {
+            storage.consume(count);
+        }
     }
 
     /// Gives the storage back; the ring is empty afterwards.
     pub(crate) fn release(&mut self, pool: &mut Pool) {
-        pool.give(std::mem::take(&mut self.storage));
-        self.head = 0;
-        self.len = 0;
-    }
-
-    #[inline]
-    fn make_room(&mut self, more: usize, pool: &mut Pool) {
-        let needed = self.len + more;
-        if needed > self.storage.len() {
-            self.grow(needed, pool);
-        }
+        pool.give(std::mem::take(self));
     }
 
     fn grow(&mut self, needed: usize, pool: &mut Pool) {
-        let mut storage = pool.take(needed);
+        let mut larger = pool.take(needed);
         let (first, second) = self.slices();
-        storage[..first.len()].copy_from_slice(first);
-        storage[first.len()..self.len].copy_from_slice(second);
-        pool.give(std::mem::replace(&mut self.storage, storage));
-        self.head = 0;
+        larger.push(first);
+        larger.push(second);
+        pool.give(std::mem::replace(self, Self(Some(larger))));
+    }
+}
+
+impl Storage {
+    fn range(&self, start: usize, len: usize) -> (&[u8], &[u8]) {
+        assert!(start <= self.len && len <= self.len - start, "a range within the ring");
+        let capacity = self.cells.len();
+        let from = (self.head + start) & (capacity - 1);
+        let first = len.min(capacity - from);
+        (&self.cells[from..from + first], &self.cells[..len - first])
+    }
+
+    /// Appends bytes for which there is room.
+    fn push(&mut self, bytes: &[u8]) {
+        let capacity = self.cells.len();
+        let tail = (self.head + self.len) & (capacity - 1);
+        if let Some(room) = self.cells[tail..].get_mut(..bytes.len()) {
+            room.copy_from_slice(bytes);
+        } else {
+            let (now, later) = bytes.split_at(capacity - tail);
+            self.cells[tail..].copy_from_slice(now);
+            self.cells[..later.len()].copy_from_slice(later);
+        }
+        self.len += bytes.len();
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.len -= count;
+        // An empty ring starts over, so that what comes next lies in one piece.
+        self.head = if self.len == 0 { 0 } else { (self.head + count) & (self.cells.len() - 1) };
     }
 }
 
 /// Storage that rings have handed back, kept for the next ones up to a bound.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    spare: Vec<Vec<u8>>,
+    spare: Vec<Ring>,
     bytes: usize,
     max_bytes: usize,
 }
@@ -133,24 +150,28 @@ impl Pool {
         Self { spare: Vec::new(), bytes: 0, max_bytes }
     }
 
-    /// Storage for at least `needed` bytes.
-    fn take(&mut self, needed: usize) -> Vec<u8> {
+    /// Empty storage for at least `needed` bytes.
+    fn take(&mut self, needed: usize) -> Box<Storage> {
         let size = needed.next_power_of_two().max(SMALLEST);
         // The newest are the warmest; a much larger one would be wasted on a small need.
-        match self.spare.iter().rposition(|spare| (size..=size * 4).contains(&spare.len())) {
-            Some(found) => {
-                let storage = self.spare.swap_remove(found);
-                self.bytes -= storage.len();
+        let fits = |spare: &Ring| (size..=size * 4).contains(&spare.capacity());
+        let spare = self.spare.iter().rposition(fits).map(|found| self.spare.swap_remove(found));
+        match spare {
+            Some(Ring(Some(storage))) => {
+                self.bytes -= storage.cells.len();
                 storage
             }
-            None => vec![0; size],
+            _ => Box::new(Storage { cells: vec![0; size], head: 0, len: 0 }),
         }
     }
 
-    fn give(&mut self, storage: Vec<u8>) {
-        if !storage.is_empty() && self.bytes + storage.len() <= self.max_bytes {
-            self.bytes += storage.len();
-            self.spare.push(storage);
+    fn give(&mut self, mut ring: Ring) {
+        if let Some(storage) = &mut ring.0 {
+            if self.bytes + storage.cells.len() <= self.max_bytes {
+                self.bytes += storage.cells.len();
+                (storage.head, storage.len) = (0, 0);
+                self.spare.push(ring);
+            }
         }
     }
 }
@@ -162,21 +183,21 @@ mod tests {
 
     /// The ring's storage as text, so that wrapping is seen by eye: `.` is a free byte.
     fn picture(ring: &Ring) -> String {
-        let capacity = ring.storage.len();
+        let capacity = ring.capacity();
         let mut cells = vec!['.'; capacity];
+        let head = ring.0.as_ref().map_or(0, |storage| storage.head);
         let (first, second) = ring.slices();
         for (at, byte) in first.iter().chain(second).enumerate() {
-            cells[(ring.head + at) % capacity] = char::from(*byte);
+            cells[(head + at) % capacity] = char::from(*byte);
         }
         cells.into_iter().collect()
     }
 
     /// A ring with this storage, its head anywhere.
     fn ring(capacity: usize, head: usize, content: &[u8]) -> Ring {
-        let mut ring = Ring { storage: vec![0; capacity], head, len: 0 };
-        ring.push(content, &mut Pool::new(0));
-        ring.head = if content.is_empty() { head } else { ring.head };
-        ring
+        let mut storage = Storage { cells: vec![0; capacity], head, len: 0 };
+        storage.push(content);
+        Ring(Some(Box::new(storage)))
     }
 
     #[test]
@@ -242,11 +263,11 @@ mod tests {
         let mut pool = Pool::new(1024);
         let mut ring = Ring::new();
         ring.push(b"", &mut pool);
-        assert_eq!(ring.storage.capacity(), 0);
+        assert_eq!(ring.capacity(), 0);
         ring.push(b"x", &mut pool);
-        assert_eq!(ring.storage.len(), SMALLEST);
+        assert_eq!(ring.capacity(), SMALLEST);
         ring.release(&mut pool);
-        assert_eq!((ring.storage.capacity(), ring.len(), pool.bytes), (0, 0, SMALLEST));
+        assert_eq!((ring.capacity(), ring.len(), pool.bytes), (0, 0, SMALLEST));
     }
 
     #[test]
@@ -273,7 +294,7 @@ mod tests {
             model.drain(..gone);
             let (first, second) = ring.slices();
             assert!(first.iter().chain(second).eq(model.iter()));
-            assert!(ring.storage.len() <= (model.len() + 200).next_power_of_two() * 2 + 20_000);
+            assert!(ring.capacity() <= (model.len() + 200).next_power_of_two() * 2 + 20_000);
         }
     }
 }

@@ -9,13 +9,16 @@
 //! instead of somebody else. Look-up, insertion, removal and the step to the next value all take
 //! constant time; iteration is in order of insertion, whatever was removed in between.
 //!
-//! It does not shrink: the slots of a crowd that has left are kept for the next one.
+//! It grows by an eighth, so no more than that is ever waste, and does not shrink: the slots of a
+//! crowd that has left are kept for the next one.
+
+use std::num::NonZeroU64;
 
 /// Names one value of one [`Slab`] for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Key {
     /// Counts insertions from 1; the first field, so that keys sort by age.
-    pub(crate) serial: u64,
+    pub(crate) serial: NonZeroU64,
     pub(crate) slot: u32,
 }
 
@@ -29,13 +32,14 @@ pub(crate) struct Slab<T> {
     first: u32,
     last: u32,
     len: usize,
-    serial: u64,
+    /// That of the next insertion.
+    serial: NonZeroU64,
 }
 
 #[derive(Debug)]
 struct Slot<T> {
     value: Option<T>,
-    serial: u64,
+    serial: NonZeroU64,
     /// The neighbours in order of insertion; `after` links the free list while the slot is free.
     before: u32,
     after: u32,
@@ -43,7 +47,8 @@ struct Slot<T> {
 
 impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
-        Self { slots: Vec::new(), free: NONE, first: NONE, last: NONE, len: 0, serial: 0 }
+        let serial = NonZeroU64::MIN;
+        Self { slots: Vec::new(), free: NONE, first: NONE, last: NONE, len: 0, serial }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -77,11 +82,14 @@ impl<T> Slab<T> {
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Key {
-        self.serial += 1;
         let serial = self.serial;
+        self.serial = serial.saturating_add(1);
         let entry = Slot { value: Some(value), serial, before: self.last, after: NONE };
         let slot = if self.free == NONE {
             assert!(self.slots.len() < NONE as usize, "a slab holds fewer than 2^32 values");
+            if self.slots.len() == self.slots.capacity() {
+                self.slots.reserve_exact(self.slots.len() / 8 + 8);
+            }
             self.slots.push(entry);
             (self.slots.len() - 1) as u32
         } else {

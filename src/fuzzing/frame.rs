@@ -18,6 +18,7 @@ use super::{Script, framed};
 use crate::codec::{Codec, CodecError};
 use crate::config::Config;
 use crate::frame::{FrameError, Framing, Input, LengthPrefix, Progress};
+use crate::id::PeerId;
 use crate::inbox::Inbox;
 use crate::limits::Limits;
 use crate::message::{Encoder, ValueRef};
@@ -326,10 +327,13 @@ impl Bench {
                 Incoming::Opened { conn, .. } => {
                     let next = self.links.iter_mut().find(|link| link.conn.is_none());
                     next.expect("as many links as pipes").conn = Some(conn);
+                    self.streams.assign(conn, PeerId(conn));
                 }
-                Incoming::Payload { conn } => self.payload(now, conn),
-                Incoming::Closed { conn, reason } => self.link(conn).close(reason),
-                Incoming::Undelivered { conn, bytes } => {
+                Incoming::Payload { owner: Some(PeerId(conn)) } => self.payload(now, conn),
+                Incoming::Closed { owner: Some(PeerId(conn)), reason } => {
+                    self.link(conn).close(reason);
+                }
+                Incoming::Undelivered { owner: Some(PeerId(conn)), bytes } => {
                     assert!(self.link(conn).pipe.line().failing && bytes > 0, "lost for no reason");
                 }
                 other => panic!("{other:?}"),

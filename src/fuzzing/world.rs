@@ -460,9 +460,7 @@ impl World {
                     Next::NotAMessage { end, error: expected } if expected == *error => {
                         let line = &mut self.lines[at];
                         line.at = end;
-                        if line.tap.is_none() {
-                            line.heard_at = Some(self.now);
-                        }
+                        line.heard_at = Some(self.now);
                     }
                     other => panic!("{fault} where there is {other:?}"),
                 }

@@ -113,35 +113,30 @@ impl<P: Default> Net<P> {
 
     /// A connection is up: a new peer on a server, the awaited one on a client.
     pub(super) fn opened(&mut self, at: usize, conn: Conn, addr: SocketAddr) {
-        let peer = match self.links[at].dialling.take() {
-            Some(peer) => {
-                self.connected(peer, addr);
-                peer
-            }
-            None => match self.admit(addr) {
-                Ok(()) => {
-                    let dialect = self.links[at].dialect;
-                    PeerId(self.peers.insert(Entry::new(addr, dialect, Phase::Up, self.now)))
-                }
-                Err(limit) => return self.turn_away(Wire { link: at as u32, conn }, addr, limit),
-            },
-        };
-        let owners = &mut self.links[at].owners;
-        let slot = conn.slot as usize;
-        if owners.len() <= slot {
-            owners.resize(slot + 1, None);
-        }
-        owners[slot] = Some((conn, peer));
         let wire = Wire { link: at as u32, conn };
-        match self.peers.get_mut(peer.0) {
-            Some(entry) => entry.wire = Some(wire),
-            // Closed while the connection came about.
-            None => return self.close_conn(wire, Close::Now),
+        if let Some(peer) = self.links[at].dialling.take() {
+            if self.connected(peer, addr, wire) {
+                self.assign(wire, peer);
+            } else {
+                // Closed while the connection came about.
+                self.close_conn(wire, Close::Now);
+            }
+            return;
         }
-        if matches!(self.peers.get(peer.0).map(|entry| &entry.phase), Some(Phase::Up)) {
-            // Handlers run later: the greeting is the first word all the same.
-            self.up(peer);
-            self.greet(peer);
+        if let Err(limit) = self.admit(addr) {
+            return self.turn_away(wire, addr, limit);
+        }
+        let dialect = self.links[at].dialect;
+        let peer = PeerId(self.peers.insert(Entry::up(addr, wire, dialect)));
+        self.assign(wire, peer);
+        // Handlers run later: the greeting is the first word all the same.
+        self.up(peer);
+        self.greet(peer);
+    }
+
+    fn assign(&mut self, wire: Wire, peer: PeerId) {
+        if let Some(transport) = &mut self.links[wire.link as usize].transport {
+            transport.assign(wire.conn, peer);
         }
     }
 
@@ -163,7 +158,7 @@ impl<P: Default> Net<P> {
     fn turn_away(&mut self, wire: Wire, addr: SocketAddr, limit: Limit) {
         self.fault(None, None, FaultCause::Refused { addr, limit });
         // Nobody is told whether it hears this: it is not a peer.
-        let _ = self.say(wire, &self.greeting(true));
+        let _ = self.say(wire, None, &self.greeting(true));
         self.close_conn(wire, Close::Refused);
     }
 
@@ -186,7 +181,7 @@ impl<P: Default> Net<P> {
         let change = match entry.phase {
             Phase::Leaving => return false,
             Phase::Up => Change::Down(reason),
-            Phase::Dialling(_) | Phase::Greeting { .. } => Change::Failed(match reason {
+            Phase::Dialling | Phase::Greeting => Change::Failed(match reason {
                 DisconnectReason::LocalClose => ConnectError::Cancelled,
                 reason => ConnectError::NotAServer { target: entry.target().to_owned(), reason },
             }),
@@ -217,10 +212,11 @@ impl<P: Default> Net<P> {
     fn finish(&mut self, peer: PeerId, change: Change, how: Option<Close>) {
         let Some(entry) = self.peers.get_mut(peer.0) else { return };
         let phase = std::mem::replace(&mut entry.phase, Phase::Leaving);
-        if matches!(phase, Phase::Leaving) {
+        if phase == Phase::Leaving {
             return;
         }
         let (wire, addr) = (entry.wire.take(), entry.addr);
+        let early = entry.dialled.as_ref().and_then(|dialled| dialled.early.undelivered());
         if let (Some(wire), Some(how)) = (wire, how) {
             self.close_conn(wire, how);
         }
@@ -232,8 +228,8 @@ impl<P: Default> Net<P> {
             }
         }
         match phase {
-            Phase::Dialling(early) | Phase::Greeting { early, .. } => {
-                if let Some(bytes) = early.undelivered() {
+            Phase::Dialling | Phase::Greeting => {
+                if let Some(bytes) = early {
                     self.fault(Some(peer), None, FaultCause::Undelivered { bytes });
                 }
             }
@@ -287,9 +283,10 @@ impl<P: Default> Net<P> {
         while let Some(key) = next {
             next = self.peers.next(key);
             let Some(entry) = self.peers.get_mut(key) else { continue };
-            if let Phase::Greeting { is_forgiven: forgiven @ false, .. } = &mut entry.phase {
-                *forgiven = true;
-                entry.heard = self.now;
+            if let (Phase::Greeting, Some(dialled)) = (entry.phase, &mut entry.dialled) {
+                if !std::mem::replace(&mut dialled.is_forgiven, true) {
+                    dialled.since = self.now;
+                }
             }
         }
     }
@@ -297,20 +294,26 @@ impl<P: Default> Net<P> {
     /// Until when a peer has to be heard, and what it is late for then.
     fn deadline(&self, entry: &Entry<P>) -> Option<(Instant, Timeout)> {
         let Config { idle_timeout, plain_idle_timeout, handshake_timeout, .. } = self.config;
-        // A long message on its way is a sign of life too.
-        let transport = |wire: Wire| self.links[wire.link as usize].transport.as_ref();
-        let bytes = entry.wire.and_then(|wire| transport(wire)?.heard(wire.conn));
-        let heard = bytes.map_or(entry.heard, |bytes| bytes.max(entry.heard));
-        // Who could not be heard because nobody pumped gets another chance.
-        let since = |heard| self.resumed.map_or(heard, |then| then.max(heard));
-        Some(match (&entry.phase, &entry.vitals) {
-            (Phase::Up, Some(_)) => (after(since(heard), idle_timeout), Timeout::Idle),
-            (Phase::Up, None) => (after(heard, plain_idle_timeout), Timeout::Idle),
-            (Phase::Greeting { .. }, _) => {
-                (after(entry.heard, handshake_timeout), Timeout::Handshake)
+        match entry.phase {
+            Phase::Up => {
+                let wire = entry.wire?;
+                let transport = self.links[wire.link as usize].transport.as_ref()?;
+                // A long message on its way is a sign of life too.
+                let heard = transport.heard(wire.conn)?;
+                let deadline = match (&entry.vitals, self.resumed) {
+                    (None, _) => after(heard, plain_idle_timeout),
+                    // Who could not be heard because nobody pumped gets another chance.
+                    (Some(_), Some(resumed)) => after(heard.max(resumed), idle_timeout),
+                    (Some(_), None) => after(heard, idle_timeout),
+                };
+                Some((deadline, Timeout::Idle))
             }
-            (Phase::Dialling(_) | Phase::Leaving, _) => return None,
-        })
+            Phase::Greeting => {
+                let since = entry.dialled.as_ref()?.since;
+                Some((after(since, handshake_timeout), Timeout::Handshake))
+            }
+            Phase::Dialling | Phase::Leaving => None,
+        }
     }
 
     /// How long until something is due, counted from the last pump.
@@ -324,7 +327,7 @@ impl<P: Default> Net<P> {
             let deadline = self.deadline(entry).map(late);
             let ping = entry.vitals.as_ref().map(|vitals| vitals.next_ping());
             // Who sleeps until the greeting is late would have made a pause.
-            let nap = matches!(entry.phase, Phase::Greeting { .. })
+            let nap = (entry.phase == Phase::Greeting)
                 .then(|| after(self.now, self.config.handshake_timeout / 3));
             deadline.into_iter().chain(ping).chain(nap).min()
         });

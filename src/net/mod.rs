@@ -33,7 +33,7 @@ use crate::inbox::Inbox;
 use crate::ring::Pool;
 use crate::slab::Slab;
 use crate::trace::{Step, Trace, Tracer};
-use crate::transport::{Close, Conn, Incoming, Transport};
+use crate::transport::{Close, Incoming, Transport};
 
 use peers::{Entry, Phase, Wire};
 
@@ -87,8 +87,6 @@ struct Link {
     transport: Option<Box<dyn Transport>>,
     /// Which of the net's dialects it speaks.
     dialect: u32,
-    /// The peer of the connection in each slot.
-    owners: Vec<Option<(Conn, PeerId)>>,
     /// For a client's attempt to connect: the peer that it is for.
     dialling: Option<PeerId>,
 }
@@ -96,8 +94,8 @@ struct Link {
 /// What `poll` has come to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Polled {
-    /// A payload of this peer, in this dialect, lies in the inbox.
-    Payload(PeerId, Dialect),
+    /// A payload of this peer lies in the inbox.
+    Payload(PeerId),
     /// A lifecycle event waits.
     Event,
     /// Everything is read that is to be read in this pump.
@@ -173,12 +171,8 @@ impl<P: Default> Net<P> {
         dialect: Dialect,
         target: String,
     ) -> PeerId {
-        let phase = Phase::Dialling(Box::default());
         let speaks = self.dialect(dialect);
-        let peer = PeerId(self.peers.insert(Entry::new(NOWHERE, speaks, phase, self.now)));
-        if let Some(entry) = self.peers.get_mut(peer.0) {
-            entry.target = Some(target.into_boxed_str());
-        }
+        let peer = PeerId(self.peers.insert(Entry::dialling(target, speaks, self.now)));
         self.add_link(transport, dialect, Some(peer));
         peer
     }
@@ -190,7 +184,7 @@ impl<P: Default> Net<P> {
         dialling: Option<PeerId>,
     ) {
         let dialect = self.dialect(dialect);
-        let link = Link { transport: Some(transport), dialect, owners: Vec::new(), dialling };
+        let link = Link { transport: Some(transport), dialect, dialling };
         match self.links.iter().position(|link| link.transport.is_none()) {
             Some(free) => self.links[free] = link,
             None => self.links.push(link),
@@ -232,38 +226,43 @@ impl<P: Default> Net<P> {
         }
     }
 
+    /// Goes on to the next payload of the peer whose turn it is, if it has come already and nothing
+    /// else has to be told first. It is the short way, for most payloads; [`Net::poll`] is for all.
+    #[inline]
+    pub(crate) fn next_payload(&mut self, inbox: &mut Inbox) -> bool {
+        if !self.has_no_news() {
+            return false;
+        }
+        let transport = self.links.get_mut(self.turn).and_then(|link| link.transport.as_mut());
+        transport.is_some_and(|transport| transport.next_payload(inbox))
+    }
+
     /// Reads on, to the next payload or lifecycle event.
     pub(crate) fn poll(&mut self, inbox: &mut Inbox) -> Polled {
         while self.turn < self.links.len() {
             let at = self.turn;
-            let Link { transport, dialect, .. } = &mut self.links[at];
-            let (transport, dialect) = (transport.as_mut(), *dialect);
+            let transport = self.links[at].transport.as_mut();
             let Some(event) = transport.and_then(|transport| transport.poll(self.now, inbox))
             else {
                 self.turn += 1;
                 continue;
             };
             match event {
-                Incoming::Payload { conn } => {
-                    if let Some(peer) = self.owner(at, conn) {
-                        return Polled::Payload(peer, self.dialects[dialect as usize]);
-                    }
-                }
+                Incoming::Payload { owner: Some(peer) } => return Polled::Payload(peer),
                 Incoming::Opened { conn, addr } => self.opened(at, conn, addr),
-                Incoming::Closed { conn, reason } => {
-                    if let Some(peer) = self.owner(at, conn) {
-                        self.leave(peer, reason, None);
-                    }
+                Incoming::Closed { owner: Some(peer), reason } => {
+                    self.leave(peer, reason, None);
                 }
+                // Who was turned away is nobody.
+                Incoming::Payload { owner: None } | Incoming::Closed { owner: None, .. } => {}
                 Incoming::Failed { error } => {
                     if let Some(peer) = self.links[at].dialling.take() {
                         self.fail(peer, error);
                     }
                 }
-                Incoming::Undelivered { conn, bytes } => {
-                    let peer = self.owners(at, conn);
+                Incoming::Undelivered { owner, bytes } => {
                     self.undelivered += bytes as u64;
-                    self.fault(peer, None, FaultCause::Undelivered { bytes });
+                    self.fault(owner, None, FaultCause::Undelivered { bytes });
                 }
                 Incoming::Trouble { error } => {
                     self.fault(None, None, FaultCause::Listener(error));
@@ -358,21 +357,6 @@ impl<P: Default> Net<P> {
         if let Some(tracer) = &mut self.tracer {
             let at = self.now.saturating_duration_since(self.begun.unwrap_or(self.now));
             tracer.show(&Trace { at, peer, step: step() });
-        }
-    }
-
-    /// The peer of a connection, if the two still belong together.
-    fn owner(&self, at: usize, conn: Conn) -> Option<PeerId> {
-        let peer = self.owners(at, conn)?;
-        let wire = Wire { link: at as u32, conn };
-        (self.peers.get(peer.0)?.wire == Some(wire)).then_some(peer)
-    }
-
-    /// The peer that a connection belongs to or has belonged to.
-    fn owners(&self, at: usize, conn: Conn) -> Option<PeerId> {
-        match self.links[at].owners.get(conn.slot as usize) {
-            Some(Some((owned, peer))) if *owned == conn => Some(*peer),
-            _ => None,
         }
     }
 

@@ -4,35 +4,33 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::Net;
 use super::sending::Early;
 use super::session::{RoundTrip, Vitals};
 use super::stats::Traffic;
+use super::{NOWHERE, Net};
 use crate::dialect::Dialect;
 use crate::error::SendError;
 use crate::id::PeerId;
 use crate::message::Outgoing;
 use crate::transport::Conn;
 
-/// One peer.
+/// One peer. There may be thousands: what only some have is a pointer.
 #[derive(Debug)]
 pub(super) struct Entry<P> {
-    pub(super) phase: Phase,
+    pub(super) addr: SocketAddr,
     /// Its connection. A peer may be without one: before, after, and one day between two.
     pub(super) wire: Option<Wire>,
-    pub(super) addr: SocketAddr,
-    /// Which of the net's dialects it speaks.
-    pub(super) dialect: u32,
-    /// When its last payload came, or its phase began.
-    pub(super) heard: Instant,
-    /// Whether a message of it has come.
-    pub(super) has_spoken: bool,
     /// What has come from it and gone to it, once something has.
     pub(super) traffic: Option<Box<Traffic>>,
     /// What only hexapods have.
     pub(super) vitals: Option<Box<Vitals>>,
-    /// What a client was told to connect to.
-    pub(super) target: Option<Box<str>>,
+    /// What only a server has that a client has dialled.
+    pub(super) dialled: Option<Box<Dialled>>,
+    /// Which of the net's dialects it speaks.
+    pub(super) dialect: u32,
+    pub(super) phase: Phase,
+    /// Whether a message of it has come.
+    pub(super) has_spoken: bool,
     pub(super) data: P,
 }
 
@@ -43,31 +41,60 @@ pub(super) struct Wire {
     pub(super) conn: Conn,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// A client's connection is being made.
-    Dialling(Box<Early>),
-    /// A client waits for the server's greeting. It is forgiven one pause, lest who pumps seldom
-    /// wait for ever.
-    Greeting { early: Box<Early>, is_forgiven: bool },
+    Dialling,
+    /// A client waits for the server's greeting.
+    Greeting,
     /// Messages go both ways.
     Up,
     /// It is over; the handlers are yet to be told.
     Leaving,
 }
 
+/// What a client knows of its server.
+#[derive(Debug)]
+pub(super) struct Dialled {
+    /// What the client was told to connect to.
+    pub(super) target: Box<str>,
+    /// What it has sent before it was greeted.
+    pub(super) early: Early,
+    /// When the connection was up, or was forgiven a pause: that happens once, lest who pumps
+    /// seldom wait for ever.
+    pub(super) since: Instant,
+    pub(super) is_forgiven: bool,
+}
+
 impl<P: Default> Entry<P> {
-    pub(super) fn new(addr: SocketAddr, dialect: u32, phase: Phase, now: Instant) -> Self {
+    /// Somebody who has connected.
+    pub(super) fn up(addr: SocketAddr, wire: Wire, dialect: u32) -> Self {
         Self {
-            phase,
-            wire: None,
             addr,
-            dialect,
-            heard: now,
-            has_spoken: false,
+            wire: Some(wire),
             traffic: None,
             vitals: None,
-            target: None,
+            dialled: None,
+            dialect,
+            phase: Phase::Up,
+            has_spoken: false,
+            data: P::default(),
+        }
+    }
+
+    /// A server that is being connected to.
+    pub(super) fn dialling(target: String, dialect: u32, now: Instant) -> Self {
+        let target = target.into_boxed_str();
+        let dialled = Dialled { target, early: Early::default(), since: now, is_forgiven: false };
+        Self {
+            addr: NOWHERE,
+            wire: None,
+            traffic: None,
+            vitals: None,
+            dialled: Some(Box::new(dialled)),
+            dialect,
+            phase: Phase::Dialling,
+            has_spoken: false,
             data: P::default(),
         }
     }
@@ -79,11 +106,11 @@ impl<P> Entry<P> {
     }
 
     pub(super) fn is_up(&self) -> bool {
-        matches!(self.phase, Phase::Up)
+        self.phase == Phase::Up
     }
 
     pub(super) fn target(&self) -> &str {
-        self.target.as_deref().unwrap_or_default()
+        self.dialled.as_ref().map_or("", |dialled| &dialled.target)
     }
 }
 
@@ -109,8 +136,8 @@ impl<P> Net<P> {
 
     /// Whether a peer's connection is under way.
     pub(crate) fn is_coming(&self, id: PeerId) -> bool {
-        let phase = self.peers.get(id.0).map(|entry| &entry.phase);
-        matches!(phase, Some(Phase::Dialling(_) | Phase::Greeting { .. }))
+        let phase = self.peers.get(id.0).map(|entry| entry.phase);
+        matches!(phase, Some(Phase::Dialling | Phase::Greeting))
     }
 }
 

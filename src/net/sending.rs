@@ -195,12 +195,12 @@ impl<P: Default> Net<P> {
     fn queue(&mut self, to: PeerId, canonical: &[u8], payload: &[u8]) -> Result<(), SendError> {
         let max = self.config.outbound();
         let entry = self.peers.get_mut(to.0).ok_or(SendError::NotConnected)?;
-        let wire = match (&mut entry.phase, entry.wire) {
-            (Phase::Dialling(early) | Phase::Greeting { early, .. }, _) => {
-                return early.push(canonical, max);
+        let wire = match (entry.phase, entry.wire, &mut entry.dialled) {
+            (Phase::Up, Some(wire), _) => wire,
+            (Phase::Dialling | Phase::Greeting, _, Some(dialled)) => {
+                return dialled.early.push(canonical, max);
             }
-            (Phase::Up, Some(wire)) => wire,
-            (Phase::Up | Phase::Leaving, _) => return Err(SendError::NotConnected),
+            _ => return Err(SendError::NotConnected),
         };
         // What the peer would take for an attack is better not sent.
         let accepted = entry.vitals.as_ref().map_or(usize::MAX, |vitals| vitals.max_frame);
@@ -227,14 +227,19 @@ impl<P: Default> Net<P> {
 
     /// Sends one of the library's own messages, past everything that waits for the connection, and
     /// a little past the limits of what a game may send.
-    pub(super) fn say(&mut self, wire: Wire, message: &Outgoing) -> Result<(), SendError> {
+    pub(super) fn say(
+        &mut self,
+        wire: Wire,
+        peer: Option<PeerId>,
+        message: &Outgoing,
+    ) -> Result<(), SendError> {
         let dialect = self.dialects[self.links[wire.link as usize].dialect as usize];
         let mut scratch = std::mem::take(&mut self.encoded);
         let outcome = message.to_bytes().map_err(SendError::from).and_then(|canonical| {
             let payload = encode(dialect, canonical, &mut scratch)?;
             self.hand_over(wire, payload, Whose::Own)?;
             // Who is turned away is no peer, and not traced.
-            if let Some(peer) = self.owners(wire.link as usize, wire.conn) {
+            if let Some(peer) = peer {
                 self.trace(peer, || Step::Sent(MapRef::of(canonical)));
             }
             Ok(())

@@ -23,7 +23,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::peers::Entry;
+use super::peers::{Entry, Wire};
 use super::{Net, Phase};
 use crate::config::Config;
 use crate::error::SendError;
@@ -202,7 +202,7 @@ impl<P: Default> Net<P> {
             other => ("ended", other.to_string()),
         };
         // If there is no room for it, the end has to speak for itself.
-        let _ = self.say(wire, &crate::msg!(BYE, code: code, text: text));
+        let _ = self.say(wire, Some(peer), &crate::msg!(BYE, code: code, text: text));
     }
 
     /// Asks hexapods for a sign of life where it is time.
@@ -235,49 +235,46 @@ impl<P: Default> Net<P> {
     /// Says something to a peer that has a connection.
     fn tell(&mut self, peer: PeerId, message: &Outgoing) -> Result<(), SendError> {
         let wire = self.peers.get(peer.0).and_then(|entry| entry.wire);
-        self.say(wire.ok_or(SendError::NotConnected)?, message)
+        self.say(wire.ok_or(SendError::NotConnected)?, Some(peer), message)
     }
 }
 
 /// Hearing.
 impl<P: Default> Net<P> {
-    /// A client's connection is there; the server has the word.
-    pub(super) fn connected(&mut self, peer: PeerId, addr: SocketAddr) {
-        let now = self.now;
-        let Some(entry) = self.peers.get_mut(peer.0) else { return };
-        let phase = std::mem::replace(&mut entry.phase, Phase::Leaving);
-        entry.addr = addr;
-        entry.heard = now;
-        entry.phase = match phase {
-            Phase::Dialling(early) => Phase::Greeting { early, is_forgiven: false },
-            other => other,
+    /// A client's connection is there, and the server has the word; tells whether anybody waits.
+    pub(super) fn connected(&mut self, peer: PeerId, addr: SocketAddr, wire: Wire) -> bool {
+        let entry = self.peers.get_mut(peer.0).filter(|entry| entry.phase == Phase::Dialling);
+        let Some(Entry { dialled: Some(dialled), addr: at, wire: to, phase, .. }) = entry else {
+            return false;
         };
+        dialled.since = self.now;
+        (*at, *to, *phase) = (addr, Some(wire), Phase::Greeting);
+        true
     }
 
     /// Takes note of a message; tells whether it is for the game.
     pub(crate) fn hear(&mut self, peer: PeerId, message: &Message<'_>) -> Verdict {
         self.trace(peer, || Step::Received(message.fields()));
         let Some(entry) = self.peers.get_mut(peer.0) else { return Verdict::Session };
-        entry.heard = self.now;
-        let is_first = !std::mem::replace(&mut entry.has_spoken, true);
-        match &entry.phase {
+        let first = !std::mem::replace(&mut entry.has_spoken, true);
+        match entry.phase {
             Phase::Up if message.is_reserved() => {
                 if entry.vitals.is_some() {
                     self.hear_control(peer, message);
                     return Verdict::Session;
                 }
                 // A client is greeted and does not greet: only who has come here may say hello.
-                if is_first && entry.target.is_none() && message.action() == HELLO {
+                if first && entry.dialled.is_none() && message.action() == HELLO {
                     self.hear_hello(peer, message);
                     return Verdict::Session;
                 }
             }
             Phase::Up => {}
-            Phase::Greeting { .. } => {
+            Phase::Greeting => {
                 self.hear_greeting(peer, message);
                 return Verdict::Session;
             }
-            Phase::Dialling(_) | Phase::Leaving => return Verdict::Session,
+            Phase::Dialling | Phase::Leaving => return Verdict::Session,
         }
         let len = message.as_bytes().len();
         entry.traffic().received(self.now, len);
@@ -327,7 +324,9 @@ impl<P: Default> Net<P> {
     /// A client's connection is up.
     fn greeted(&mut self, peer: PeerId) {
         let Some(entry) = self.peers.get_mut(peer.0) else { return };
-        if let Phase::Greeting { early, .. } = std::mem::replace(&mut entry.phase, Phase::Up) {
+        if let (Phase::Greeting, Some(dialled)) = (entry.phase, &mut entry.dialled) {
+            let early = std::mem::take(&mut dialled.early);
+            entry.phase = Phase::Up;
             self.send_early(peer, &early);
             self.up(peer);
         }
@@ -376,7 +375,7 @@ impl<P: Default> Net<P> {
             BYE => {
                 let text = message.get::<&str>("text").unwrap_or_default();
                 // Only a server kicks and shuts down: no client puts words in the game's mouth.
-                let of_server = self.peers.get(peer.0).is_some_and(|it| it.target.is_some());
+                let of_server = self.peers.get(peer.0).is_some_and(|it| it.dialled.is_some());
                 let reason = match message.get::<&str>("code") {
                     Ok("kicked") if of_server => DisconnectReason::Kicked(text.to_owned()),
                     Ok("shutdown") if of_server => DisconnectReason::Shutdown,

@@ -26,6 +26,7 @@ pub(crate) use tcp::{TcpDialer, TcpSource};
 
 use crate::config::Config;
 use crate::dialect::Dialect;
+use crate::id::PeerId;
 use crate::inbox::Inbox;
 use crate::reason::{ConnectError, DisconnectReason};
 use crate::slab::Key;
@@ -39,13 +40,13 @@ pub(crate) enum Incoming {
     /// A connection is up.
     Opened { conn: Conn, addr: SocketAddr },
     /// A payload lies in the inbox.
-    Payload { conn: Conn },
+    Payload { owner: Option<PeerId> },
     /// A connection is over; nothing more comes from it.
-    Closed { conn: Conn, reason: DisconnectReason },
+    Closed { owner: Option<PeerId>, reason: DisconnectReason },
     /// The connection that was asked for did not come about.
     Failed { error: ConnectError },
     /// A connection that was closed gracefully could not deliver the last bytes.
-    Undelivered { conn: Conn, bytes: usize },
+    Undelivered { owner: Option<PeerId>, bytes: usize },
     /// Connections cannot be accepted for the moment.
     Trouble { error: io::Error },
 }
@@ -79,11 +80,19 @@ pub(crate) struct Full {
     pub(crate) max: usize,
 }
 
-/// Moves payloads. One pump is one turn: `poll` until it gives nothing, then `flush`.
+/// Moves payloads. One pump is one turn: `poll` until it gives nothing, then `flush`. Behind a
+/// payload there are often others, for which `next_payload` is the short way.
 pub(crate) trait Transport: fmt::Debug + Send {
     /// The next event of this turn, or nothing when the turn is over. A payload is in the inbox
     /// until the next call.
     fn poll(&mut self, now: Instant, inbox: &mut Inbox) -> Option<Incoming>;
+
+    /// Goes on to the next payload of the connection that the last one came from, if it has come
+    /// and is still its turn; otherwise `poll` goes on.
+    fn next_payload(&mut self, inbox: &mut Inbox) -> bool;
+
+    /// Says whose a connection is: what is told of it from then on is told of this peer.
+    fn assign(&mut self, conn: Conn, owner: PeerId);
 
     /// Queues a payload; it is written by the next `flush`.
     fn send(&mut self, now: Instant, conn: Conn, payload: &[u8], whose: Whose) -> Result<(), Full>;
@@ -91,7 +100,8 @@ pub(crate) trait Transport: fmt::Debug + Send {
     /// How many bytes wait to be written to a connection.
     fn queued(&self, conn: Conn) -> usize;
 
-    /// When bytes last came from a connection, be it that they were no whole payload.
+    /// When bytes last came from a connection, be it that they were no whole payload, or one of its
+    /// payloads was handed on.
     fn heard(&self, conn: Conn) -> Option<Instant>;
 
     /// When something is due for the sake of time: a late frame, an end that takes too long.

@@ -146,6 +146,11 @@ impl Watch {
         self.steady_since = now;
     }
 
+    /// How long a message this peer takes.
+    pub(super) fn takes(&self, peer: PeerId) -> usize {
+        self.times[self.line(peer)].max_frame.unwrap_or(usize::MAX)
+    }
+
     /// The line of a peer.
     fn line(&self, peer: PeerId) -> usize {
         self.lines[peer.number() as usize - 1]
@@ -220,7 +225,10 @@ impl Watch {
                     let is_ours = is_from_here(&reason);
                     let tap = world.lines[at].tap.as_ref().expect("each has one").lock();
                     let said = !is_ours || times.max_frame.is_none() || times.said_goodbye;
-                    assert!(said || tap.is_stuck || !tap.errors.is_empty(), "no goodbye: {reason}");
+                    // Who asks for signs of life and reads none may have no room left for it.
+                    let is_full = self.books[at].waiting_in_all() >= world.config.max_outbound;
+                    let is_lost = is_full || tap.is_stuck || !tap.errors.is_empty();
+                    assert!(said || is_lost, "no goodbye: {reason}");
                 }
             }
             self.mark = hasher.finish();
@@ -282,7 +290,8 @@ impl Watch {
             let traffic = peer.traffic();
             let said = &self.books[at];
             assert_eq!(traffic.messages_sent, said.said.len() as u64, "as was sent");
-            assert_eq!(traffic.bytes_sent, said.bytes, "as was sent");
+            // What is passed on may be longer than it would have to be.
+            assert!(traffic.bytes_sent >= said.bytes, "as was sent");
             assert_eq!(traffic.messages_received, world.lines[at].heard as u64, "as was heard");
             assert_eq!(!peer.is_plain(), self.times[at].max_frame.is_some(), "who is plain");
         }
@@ -316,7 +325,8 @@ impl Watch {
         let traffic = server.traffic();
         let received = (traffic.messages_received, traffic.bytes_received);
         assert_eq!(received, world.handled, "messages received");
-        assert_eq!((traffic.messages_sent, traffic.bytes_sent), self.sent, "messages sent");
+        assert_eq!(traffic.messages_sent, self.sent.0, "messages sent");
+        assert!(traffic.bytes_sent >= self.sent.1, "bytes sent");
         let sum = |it: &Faults| {
             it.handler + it.send + it.not_a_message + it.undelivered + it.refused + it.listener
         };

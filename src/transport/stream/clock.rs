@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::config::Config;
 use crate::limits::QUIET_PERIOD;
 
 /// The times of pumps.
@@ -17,14 +18,18 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// Takes note of a pump, be it one that goes on with a round that was cut short. A gap of more
-    /// than `pause` since the last one is a pause (a debugger, a suspended laptop): what has come
-    /// meanwhile is read before frames are judged late.
-    pub(super) fn notice(&mut self, now: Instant, pause: Duration) {
+    /// Takes note of a pump, be it one that goes on with a round that was cut short. A longer gap
+    /// since the last one is a pause (a debugger, a suspended laptop): what has come meanwhile is
+    /// read before frames are judged late.
+    #[inline]
+    pub(super) fn notice(&mut self, now: Instant, config: &Config) {
+        // A pump asks for one event after the other.
+        if self.last == Some(now) {
+            return;
+        }
         let last = self.last.replace(now);
-        // It is asked before each message, and all of a pump come at the same time.
-        if last != Some(now) && last.is_some_and(|last| now.saturating_duration_since(last) > pause)
-        {
+        let pause = config.frame_pause();
+        if last.is_some_and(|last| now.saturating_duration_since(last) > pause) {
             self.resumed = Some(now);
         }
     }

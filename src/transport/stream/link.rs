@@ -5,28 +5,55 @@ use std::time::Instant;
 
 use super::super::Pipe;
 use crate::frame::Progress;
+use crate::id::PeerId;
 use crate::inbox::Inbox;
+use crate::limits::{QUIET_AFTER, READ_BUFFER};
 use crate::ring::{Pool, Ring};
 
 /// How often a call is repeated that was interrupted by a signal, before it is left for later.
 const RETRIES: usize = 8;
 
+/// What is read of a link in every pump comes first, and what it seldom has is a pointer: there may
+/// be thousands of links, and most of them are idle.
 #[derive(Debug)]
 pub(super) struct Link<P> {
     pub(super) pipe: P,
     pub(super) state: State,
-    pub(super) inbound: Ring,
-    pub(super) outbound: Ring,
     /// Whether it is on the list of links that have bytes to write.
     pub(super) is_unsent: bool,
-    /// How far the framing has looked into the unfinished frame.
-    pub(super) progress: Progress,
-    /// When the unfinished frame began, or was forgiven a pause: that happens once, lest who is
-    /// rarely listened to can stay for ever.
-    pub(super) frame_since: Option<Instant>,
-    pub(super) is_forgiven: bool,
-    /// When bytes last came.
+    /// When bytes last came, or the last payload that had waited was handed on.
     pub(super) active: Instant,
+    pub(super) inbound: Ring,
+    pub(super) outbound: Ring,
+    /// There while a frame is unfinished, and kept for the next one as long as the link is active.
+    pub(super) unfinished: Option<Box<Unfinished>>,
+    /// Whose it is.
+    pub(super) owner: Option<PeerId>,
+}
+
+/// A frame that has begun to come.
+#[derive(Debug, Default)]
+pub(super) struct Unfinished {
+    /// How far the framing has looked into it.
+    pub(super) progress: Progress,
+    /// When it began, or was forgiven a pause: that happens once, lest who is rarely listened to
+    /// can stay for ever.
+    since: Option<Instant>,
+    is_forgiven: bool,
+}
+
+impl Unfinished {
+    /// From when on the frame's time counts, if the game paused last at `resumed`.
+    pub(super) fn begun(&mut self, now: Instant, resumed: Option<Instant>) -> Instant {
+        let since = *self.since.get_or_insert(now);
+        match resumed {
+            Some(resumed) if resumed > since && !self.is_forgiven => {
+                self.is_forgiven = true;
+                *self.since.insert(resumed)
+            }
+            _ => since,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -38,15 +65,23 @@ pub(super) enum State {
     Ended(Option<ErrorKind>),
     /// Nobody listens any more; what was sent is still delivered.
     Closing {
-        /// Counted from the first look at it.
-        deadline: Option<Instant>,
         /// The writing half is shut down.
         shut: bool,
         /// The far end is through.
         ended: bool,
+        /// Writing has failed: nothing more can be delivered.
+        failed: bool,
         /// It was never let in, so nobody cares for what it was not told.
         refused: bool,
     },
+}
+
+/// What one read has given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Read {
+    pub(super) len: usize,
+    /// There may be more.
+    pub(super) more: bool,
 }
 
 impl<P: Pipe> Link<P> {
@@ -54,13 +89,12 @@ impl<P: Pipe> Link<P> {
         Self {
             pipe,
             state: State::Open,
+            is_unsent: false,
+            active: now,
             inbound: Ring::new(),
             outbound: Ring::new(),
-            is_unsent: false,
-            progress: Progress::default(),
-            frame_since: None,
-            is_forgiven: false,
-            active: now,
+            unfinished: None,
+            owner: None,
         }
     }
 
@@ -68,44 +102,49 @@ impl<P: Pipe> Link<P> {
         matches!(self.state, State::Closing { .. })
     }
 
+    /// Whether there is nothing to be read that is worth a look in every pump.
+    pub(super) fn is_quiet(&self, now: Instant) -> bool {
+        matches!(self.state, State::Open)
+            && self.inbound.is_empty()
+            && now.saturating_duration_since(self.active) > QUIET_AFTER
+    }
+
+    /// When the unfinished frame began, if there is one.
+    pub(super) fn frame_since(&self) -> Option<Instant> {
+        self.unfinished.as_ref()?.since
+    }
+
     /// A frame is whole.
     pub(super) fn finish_frame(&mut self) {
-        self.progress.forget();
-        self.frame_since = None;
-        self.is_forgiven = false;
-    }
-
-    /// From when on the unfinished frame's time counts, if the game paused last at `resumed`.
-    pub(super) fn frame_begun(&mut self, now: Instant, resumed: Option<Instant>) -> Instant {
-        let since = *self.frame_since.get_or_insert(now);
-        match resumed {
-            Some(resumed) if resumed > since && !self.is_forgiven => {
-                self.is_forgiven = true;
-                *self.frame_since.insert(resumed)
-            }
-            _ => since,
+        if let Some(unfinished) = &mut self.unfinished {
+            unfinished.since = None;
+            unfinished.is_forgiven = false;
         }
     }
 
-    /// Reads once into the inbox.
-    pub(super) fn read(
-        &mut self,
-        now: Instant,
-        inbox: &mut Inbox,
-        pool: &mut Pool,
-    ) -> Result<(usize, bool), ErrorKind> {
-        let mut last = ErrorKind::Interrupted;
+    /// Reads once into the inbox; what becomes of the link by that is in its state.
+    pub(super) fn read(&mut self, now: Instant, inbox: &mut Inbox, pool: &mut Pool) -> Read {
+        let mut outcome = Err(ErrorKind::Interrupted);
         for _ in 0..RETRIES {
-            match inbox.read(pool, |buffer| self.pipe.read(now, buffer)) {
-                Ok(read) => return Ok(read),
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    last = error.kind();
-                    break;
+            outcome = inbox.read(pool, |buffer| self.pipe.read(now, buffer));
+            if outcome != Err(ErrorKind::Interrupted) {
+                break;
+            }
+        }
+        match outcome {
+            Ok(0) => self.state = State::Ended(None),
+            Ok(len) => {
+                self.active = now;
+                return Read { len, more: len == READ_BUFFER };
+            }
+            Err(ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                if let State::Broken(kind) = self.state {
+                    self.state = State::Ended(Some(kind));
                 }
             }
+            Err(kind) => self.state = State::Ended(Some(kind)),
         }
-        Err(last)
+        Read::default()
     }
 
     /// Writes once what a link has to say; tells how much the system took.
@@ -126,7 +165,7 @@ impl<P: Pipe> Link<P> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return 0,
                 Err(error) => {
-                    self.fail(now, error.kind());
+                    self.fail(error.kind());
                     return 0;
                 }
             }
@@ -135,14 +174,14 @@ impl<P: Pipe> Link<P> {
     }
 
     /// Writing has failed: what is unsent stays so.
-    fn fail(&mut self, now: Instant, error: ErrorKind) {
+    fn fail(&mut self, error: ErrorKind) {
         self.state = match self.state {
             // What has been received is still read; the end, and its reason, follow from there.
             State::Open | State::Broken(_) => State::Broken(error),
             State::Ended(_) => State::Ended(Some(error)),
             // Nobody hears of this link's end any more, so what is left has to be told.
-            State::Closing { refused, .. } => {
-                State::Closing { deadline: Some(now), shut: true, ended: true, refused }
+            State::Closing { shut, ended, refused, .. } => {
+                State::Closing { shut, ended, failed: true, refused }
             }
         };
     }

@@ -10,37 +10,33 @@
 //! pumps: unfinished or unhandled bytes in one ring, unsent bytes in another; idle it keeps none.
 
 mod clock;
+mod closing;
 mod link;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::collections::VecDeque;
-use std::io::ErrorKind;
 use std::mem;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::{Arrival, Bytes, Close, Conn, Full, Incoming, Pipe, Source, Transport, Whose};
+use super::{Arrival, Bytes, Close, Conn, Full, Incoming, Source, Transport, Whose};
 use crate::config::Config;
 use crate::frame::Framing;
+use crate::id::PeerId;
 use crate::inbox::Inbox;
-use crate::limits::{QUIET_AFTER, SPARE_RINGS, after};
-use crate::reason::{DisconnectReason, ProtocolError, Timeout};
+use crate::limits::{SPARE_RINGS, after};
 use crate::ring::Pool;
 use crate::slab::Slab;
 
 use clock::Clock;
+use closing::Closing;
 use link::{Link, State};
+use turn::Turn;
 
 /// How much more than the game the library may have waiting for a link: heartbeats, goodbyes.
 const OWN_ROOM: usize = 2048;
-
-/// How many links may be closing that were never let in.
-const REFUSED: usize = 32;
-
-/// How many reads of a closing link are thrown away in one pump, and how long each may be.
-const DRAINED_READS: usize = 16;
-const DRAINED_BYTES: usize = 4096;
 
 #[derive(Debug)]
 pub(crate) struct Streams<S: Source> {
@@ -52,8 +48,8 @@ pub(crate) struct Streams<S: Source> {
     /// Links that are open and have bytes to write.
     unsent: Vec<Conn>,
     /// Links that are being closed gracefully, and those of them that were never let in.
-    closing: Vec<Conn>,
-    refused: Vec<Conn>,
+    closing: Vec<Closing>,
+    refused: Vec<Closing>,
     /// What `flush` has to tell.
     events: VecDeque<Incoming>,
     stage: Stage,
@@ -71,16 +67,6 @@ enum Stage {
     Between,
     Accepting { left: usize },
     Reading { visited: usize, slots: usize },
-}
-
-/// What a link may still do in this pump.
-#[derive(Debug)]
-struct Turn {
-    conn: Conn,
-    messages: usize,
-    bytes: usize,
-    /// The last read was short: there is no more for now.
-    dry: bool,
 }
 
 impl<S: Source> Streams<S> {
@@ -116,206 +102,18 @@ impl<S: Source> Streams<S> {
         let conn = self.links.insert(Link::new(pipe, now));
         Incoming::Opened { conn, addr }
     }
-
-    /// Gives the turn to the link in a slot, unless it has none.
-    fn begin_turn(&mut self, now: Instant, slot: usize, inbox: &mut Inbox) {
-        let Some((conn, link)) = self.links.at(slot) else { return };
-        if link.is_closing() {
-            return;
-        }
-        let quiet = link.inbound.is_empty()
-            && now.saturating_duration_since(link.active) > QUIET_AFTER
-            && matches!(link.state, State::Open);
-        if quiet && !self.clock.is_full {
-            return;
-        }
-        inbox.adopt(mem::take(&mut link.inbound));
-        self.turn = Some(Turn {
-            conn,
-            messages: self.config.messages_per_pump.max(1),
-            bytes: self.config.bytes_per_pump.max(1),
-            dry: false,
-        });
-    }
-
-    /// Goes on with the link whose turn it is; nothing when its turn is over.
-    fn go_on(&mut self, now: Instant, turn: &mut Turn, inbox: &mut Inbox) -> Option<Incoming> {
-        let conn = turn.conn;
-        let link = match self.links.get_mut(conn) {
-            Some(link) if !link.is_closing() => link,
-            _ => {
-                // A handler has closed it; what had come with the last message is not handled.
-                inbox.clear(&mut self.pool);
-                return None;
-            }
-        };
-        loop {
-            let mut unfinished = false;
-            if turn.messages > 0 {
-                let max = self.config.frame_len();
-                match self.framing.find(inbox.input(), &mut link.progress, max) {
-                    Ok(Some(frame)) => {
-                        inbox.open(frame);
-                        link.finish_frame();
-                        turn.messages -= 1;
-                        return Some(Incoming::Payload { conn });
-                    }
-                    Ok(None) => unfinished = true,
-                    Err(error) => {
-                        inbox.clear(&mut self.pool);
-                        let reason = DisconnectReason::Protocol(ProtocolError::Frame(error));
-                        return self.end(conn, reason);
-                    }
-                }
-            }
-            if let (true, State::Ended(error)) = (unfinished, &link.state) {
-                let reason = match (error, inbox.input().len()) {
-                    (Some(kind), _) => DisconnectReason::Io(*kind),
-                    (None, 0) => DisconnectReason::Closed,
-                    (None, bytes) => DisconnectReason::CutOff { bytes },
-                };
-                inbox.clear(&mut self.pool);
-                return self.end_after_flush(conn, reason);
-            }
-            if !unfinished || turn.dry || turn.bytes == 0 {
-                link.inbound = inbox.stow(&mut self.pool);
-                return self.judge(now, conn, unfinished && turn.dry);
-            }
-            match link.read(now, inbox, &mut self.pool) {
-                Ok((0, _)) => link.state = State::Ended(None),
-                Ok((len, full)) => {
-                    self.traffic.read += len as u64;
-                    link.active = now;
-                    turn.bytes = turn.bytes.saturating_sub(len);
-                    turn.dry = !full;
-                }
-                Err(ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
-                    turn.dry = true;
-                    if let State::Broken(kind) = link.state {
-                        link.state = State::Ended(Some(kind));
-                    }
-                }
-                Err(kind) => link.state = State::Ended(Some(kind)),
-            }
-        }
-    }
-
-    /// A link's turn is over: keeps time of an unfinished frame, if all that has come is read.
-    fn judge(&mut self, now: Instant, conn: Conn, dry: bool) -> Option<Incoming> {
-        let link = self.links.get_mut(conn)?;
-        if !dry || link.inbound.is_empty() {
-            return None;
-        }
-        let since = link.frame_begun(now, self.clock.resumed);
-        if now.saturating_duration_since(since) <= self.config.frame_timeout {
-            return None;
-        }
-        self.end(conn, DisconnectReason::Timeout(Timeout::Frame))
-    }
-
-    /// Ends a link at once.
-    fn end(&mut self, conn: Conn, reason: DisconnectReason) -> Option<Incoming> {
-        self.drop_link(conn);
-        Some(Incoming::Closed { conn, reason })
-    }
-
-    /// Ends a link whose far end is through, but delivers what it was sent.
-    fn end_after_flush(&mut self, conn: Conn, reason: DisconnectReason) -> Option<Incoming> {
-        let orderly = matches!(reason, DisconnectReason::Closed | DisconnectReason::CutOff { .. });
-        if orderly && self.links.get(conn).is_some_and(|link| !link.outbound.is_empty()) {
-            self.begin_closing(conn, true, false);
-        } else {
-            self.drop_link(conn);
-        }
-        Some(Incoming::Closed { conn, reason })
-    }
-
-    fn begin_closing(&mut self, conn: Conn, ended: bool, refused: bool) {
-        let Some(link) = self.links.get_mut(conn) else { return };
-        link.inbound.release(&mut self.pool);
-        link.state = State::Closing { deadline: None, shut: false, ended, refused };
-        // Closing links take descriptors too: no more of them than of peers. Strangers have a list
-        // of their own, so that they cannot crowd out the ends of those who were here.
-        let (list, max) = match refused {
-            true => (&mut self.refused, REFUSED),
-            false => (&mut self.closing, self.config.max_peers.max(1)),
-        };
-        list.push(conn);
-        if list.len() > max {
-            let oldest = list.remove(0);
-            self.give_up(oldest);
-        }
-    }
-
-    /// Drops a closing link whether or not all was delivered.
-    fn give_up(&mut self, conn: Conn) {
-        let bytes = match self.links.get(conn) {
-            Some(Link { state: State::Closing { refused: true, .. }, .. }) | None => 0,
-            Some(link) => link.outbound.len(),
-        };
-        if bytes > 0 {
-            self.events.push_back(Incoming::Undelivered { conn, bytes });
-        }
-        self.drop_link(conn);
-    }
-
-    fn drop_link(&mut self, conn: Conn) {
-        if let Some(mut link) = self.links.remove(conn) {
-            link.inbound.release(&mut self.pool);
-            link.outbound.release(&mut self.pool);
-        }
-    }
-
-    /// Brings a graceful end forward; tells whether it is still under way.
-    fn close_further(&mut self, now: Instant, conn: Conn) -> bool {
-        let Some(link) = self.links.get_mut(conn) else { return false };
-        self.traffic.written += link.write(now, &mut self.pool) as u64;
-        let flushed = link.outbound.is_empty();
-        let State::Closing { deadline, shut, ended, .. } = &mut link.state else { return false };
-        // Whoever closes between two pumps may not know what time it is: it counts from here.
-        let deadline = *deadline.get_or_insert(after(now, self.config.flush_timeout));
-        if flushed && !*shut {
-            *shut = true;
-            // It fails where the far end is gone already, which is just as well.
-            let _ = link.pipe.shut_down_writing(now);
-        }
-        let mut waste = [0; DRAINED_BYTES];
-        for _ in 0..DRAINED_READS {
-            if *ended {
-                break;
-            }
-            match link.pipe.read(now, &mut waste) {
-                Ok(0) => *ended = true,
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(_) => *ended = true,
-            }
-        }
-        let over = (*ended && flushed) || now >= deadline;
-        if over {
-            self.give_up(conn);
-        }
-        !over
-    }
 }
 
 impl<S: Source> Transport for Streams<S> {
     fn poll(&mut self, now: Instant, inbox: &mut Inbox) -> Option<Incoming> {
-        self.clock.notice(now, self.config.frame_pause());
+        self.clock.notice(now, &self.config);
         if let Some(event) = self.events.pop_front() {
             return Some(event);
         }
+        inbox.finish();
         loop {
-            if let Some(mut turn) = self.turn.take() {
-                inbox.finish();
-                if let Some(event) = self.go_on(now, &mut turn, inbox) {
-                    // A turn that ends with its link's end needs no end of its own.
-                    if matches!(event, Incoming::Payload { .. }) {
-                        self.turn = Some(turn);
-                    }
-                    return Some(event);
-                }
+            if let Some(event) = self.go_on(now, inbox) {
+                return Some(event);
             }
             match &mut self.stage {
                 Stage::Between => {
@@ -339,11 +137,30 @@ impl<S: Source> Transport for Streams<S> {
                     return None;
                 }
                 Stage::Reading { visited, slots } => {
-                    let slot = (self.start + *visited) % *slots;
+                    let slot = self.start + *visited;
+                    // A division would cost as much as all else that is done for an idle link.
+                    let slot = if slot < *slots { slot } else { slot - *slots };
                     *visited += 1;
                     self.begin_turn(now, slot, inbox);
                 }
             }
+        }
+    }
+
+    fn next_payload(&mut self, inbox: &mut Inbox) -> bool {
+        let Some(turn) = self.turn.as_mut().filter(|turn| turn.messages > 0) else { return false };
+        // A handler may have closed it.
+        if self.links.get(turn.conn).is_none_or(Link::is_closing) {
+            return false;
+        }
+        inbox.finish();
+        // What is wrong with a frame is found again, and told, by `poll`.
+        turn.open_next(self.framing, self.config.frame_len(), inbox).unwrap_or(false)
+    }
+
+    fn assign(&mut self, conn: Conn, owner: PeerId) {
+        if let Some(link) = self.links.get_mut(conn) {
+            link.owner = Some(owner);
         }
     }
 
@@ -401,10 +218,10 @@ impl<S: Source> Transport for Streams<S> {
         });
         self.unsent = unsent;
         let mut closing = mem::take(&mut self.closing);
-        closing.retain(|conn| self.close_further(now, *conn));
+        closing.retain_mut(|closing| self.close_further(now, closing));
         self.closing = closing;
         let mut refused = mem::take(&mut self.refused);
-        refused.retain(|conn| self.close_further(now, *conn));
+        refused.retain_mut(|closing| self.close_further(now, closing));
         self.refused = refused;
     }
 
@@ -419,22 +236,21 @@ impl<S: Source> Transport for Streams<S> {
     fn next_deadline(&self) -> Option<Instant> {
         // Who sleeps until the frame is late would have made a pause, for which it is not judged.
         let nap = self.clock.last.map(|last| after(last, self.config.frame_nap()));
-        let due = self.links.iter().filter_map(|(_, link)| match link.state {
-            State::Closing { deadline, .. } => deadline.or(self.clock.last),
-            _ => {
-                // Exactly as long as allowed is not too long.
-                let due = after(link.frame_since?, self.config.frame_timeout);
-                let due = due + Duration::from_nanos(1);
-                Some(nap.map_or(due, |nap| nap.min(due)))
-            }
+        let frames = self.links.iter().filter(|(_, link)| !link.is_closing());
+        let late = frames.filter_map(|(_, link)| {
+            // Exactly as long as allowed is not too long.
+            let due = after(link.frame_since()?, self.config.frame_timeout);
+            let due = due + Duration::from_nanos(1);
+            Some(nap.map_or(due, |nap| nap.min(due)))
         });
-        due.min()
+        let closing = self.closing.iter().chain(&self.refused);
+        late.chain(closing.filter_map(|end| end.deadline.or(self.clock.last))).min()
     }
 
     fn abandon(&mut self) {
         let refused = mem::take(&mut self.refused);
-        for conn in mem::take(&mut self.closing).into_iter().chain(refused) {
-            self.give_up(conn);
+        for closing in mem::take(&mut self.closing).into_iter().chain(refused) {
+            self.give_up(closing.conn);
         }
     }
 
@@ -458,7 +274,8 @@ impl<S: Source> Transport for Streams<S> {
 impl<S: Source> Drop for Streams<S> {
     /// Whoever drops an endpoint in the middle of a game still says what it has said.
     fn drop(&mut self) {
-        for conn in mem::take(&mut self.unsent).into_iter().chain(mem::take(&mut self.closing)) {
+        let closing = mem::take(&mut self.closing).into_iter().map(|closing| closing.conn);
+        for conn in mem::take(&mut self.unsent).into_iter().chain(closing) {
             if let (Some(link), Some(now)) = (self.links.get_mut(conn), self.clock.last) {
                 link.write(now, &mut self.pool);
             }
