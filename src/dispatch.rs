@@ -97,9 +97,10 @@ impl Hasher for WordHash {
         }
     }
 
+    /// The length of what follows.
     #[inline]
-    fn write_u8(&mut self, byte: u8) {
-        self.write_u64(byte.into());
+    fn write_usize(&mut self, len: usize) {
+        self.write_u64(len as u64);
     }
 
     #[inline]

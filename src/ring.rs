@@ -30,10 +30,12 @@ impl Ring {
         Self(None)
     }
 
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.0.as_ref().map_or(0, |storage| storage.len)
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -76,7 +78,7 @@ impl Ring {
             self.grow(needed, pool);
         }
         if let Some(storage) = &mut self.0 {
-            pieces.iter().for_each(|piece| storage.push(piece));
+            pieces.iter().filter(|piece| !piece.is_empty()).for_each(|piece| storage.push(piece));
         }
     }
 
@@ -116,17 +118,22 @@ impl Storage {
     }
 
     /// Appends bytes for which there is room.
+    #[inline]
     fn push(&mut self, bytes: &[u8]) {
-        let capacity = self.cells.len();
-        let tail = (self.head + self.len) & (capacity - 1);
-        if let Some(room) = self.cells[tail..].get_mut(..bytes.len()) {
-            room.copy_from_slice(bytes);
-        } else {
-            let (now, later) = bytes.split_at(capacity - tail);
-            self.cells[tail..].copy_from_slice(now);
-            self.cells[..later.len()].copy_from_slice(later);
-        }
+        let tail = (self.head + self.len) & (self.cells.len() - 1);
         self.len += bytes.len();
+        match self.cells[tail..].get_mut(..bytes.len()) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => self.wrap(tail, bytes),
+        }
+    }
+
+    /// Writes bytes at the tail and, as far as there is no room, at the start.
+    #[cold]
+    fn wrap(&mut self, tail: usize, bytes: &[u8]) {
+        let (now, later) = bytes.split_at(self.cells.len() - tail);
+        self.cells[tail..].copy_from_slice(now);
+        self.cells[..later.len()].copy_from_slice(later);
     }
 
     fn consume(&mut self, count: usize) {

@@ -48,7 +48,7 @@ impl Framing for LengthPrefix {
 
     fn header(&self, payload_len: usize) -> Header {
         let len = u32::try_from(payload_len).unwrap_or(u32::MAX);
-        Header { bytes: len.to_be_bytes(), len: PREFIX }
+        Header { bytes: len.to_be_bytes(), len: PREFIX as u8 }
     }
 
     fn trailer(&self) -> &'static [u8] {

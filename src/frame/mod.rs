@@ -185,14 +185,14 @@ pub(crate) struct Frame {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Header {
     bytes: [u8; 4],
-    len: usize,
+    len: u8,
 }
 
 impl Header {
     pub(crate) const NONE: Self = Self { bytes: [0; 4], len: 0 };
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or_default()
+        self.bytes.get(..usize::from(self.len)).unwrap_or_default()
     }
 }
 

@@ -7,8 +7,10 @@
 //! What a client says before its connection is up is kept, up to the bound of outbound bytes, and
 //! goes out first when the server has greeted.
 
+use std::time::Instant;
+
 use super::peers::Wire;
-use super::{Net, Phase};
+use super::{Link, Net, Phase};
 use crate::codec::CodecError;
 use crate::dialect::Dialect;
 use crate::error::{FaultCause, SendError};
@@ -69,6 +71,19 @@ fn encode<'b>(
         return Err(SendError::HoldsTerminator { dialect: dialect.name() });
     }
     Ok(scratch)
+}
+
+/// Hands a payload to a transport.
+fn hand_over(
+    links: &mut [Link],
+    now: Instant,
+    wire: Wire,
+    payload: &[u8],
+    whose: Whose,
+) -> Result<(), SendError> {
+    let transport = links[wire.link as usize].transport.as_mut().ok_or(SendError::NotConnected)?;
+    let outcome = transport.send(now, wire.conn, payload, whose);
+    outcome.map_err(|Full { queued, max }| SendError::Full { queued, max })
 }
 
 impl<P: Default> Net<P> {
@@ -175,18 +190,18 @@ impl<P: Default> Net<P> {
         canonical: &[u8],
         send: impl FnOnce(&mut Self, &[u8]) -> T,
     ) -> Result<T, SendError> {
+        let (dialect, max) = (self.dialects[dialect as usize], self.config.frame_len());
+        let fits = |len| if len > max { Err(SendError::TooLong { len, max }) } else { Ok(()) };
+        // In most dialects it is these bytes.
+        if dialect.codec().is_none() {
+            fits(canonical.len())?;
+            return Ok(send(self, canonical));
+        }
         let mut scratch = std::mem::take(&mut self.encoded);
-        let outcome = match encode(self.dialects[dialect as usize], canonical, &mut scratch) {
-            Ok(payload) => {
-                let (len, max) = (payload.len(), self.config.frame_len());
-                if len > max {
-                    Err(SendError::TooLong { len, max })
-                } else {
-                    Ok(send(self, payload))
-                }
-            }
-            Err(error) => Err(error),
-        };
+        let outcome = encode(dialect, canonical, &mut scratch).and_then(|payload| {
+            fits(payload.len())?;
+            Ok(send(self, payload))
+        });
         self.encoded = scratch;
         outcome
     }
@@ -207,22 +222,11 @@ impl<P: Default> Net<P> {
         if payload.len() > accepted {
             return Err(SendError::TooLong { len: payload.len(), max: accepted });
         }
-        self.hand_over(wire, payload, Whose::Game)?;
-        self.trace(to, || Step::Sent(MapRef::of(canonical)));
+        hand_over(&mut self.links, self.now, wire, payload, Whose::Game)?;
+        entry.traffic().sent(self.now, payload.len());
         self.traffic.sent(self.now, payload.len());
-        if let Some(entry) = self.peers.get_mut(to.0) {
-            entry.traffic().sent(self.now, payload.len());
-        }
+        self.trace(to, || Step::Sent(MapRef::of(canonical)));
         Ok(())
-    }
-
-    /// Hands a payload to a transport.
-    fn hand_over(&mut self, wire: Wire, payload: &[u8], whose: Whose) -> Result<(), SendError> {
-        let transport = self.links[wire.link as usize].transport.as_mut();
-        let transport = transport.ok_or(SendError::NotConnected)?;
-        transport
-            .send(self.now, wire.conn, payload, whose)
-            .map_err(|Full { queued, max }| SendError::Full { queued, max })
     }
 
     /// Sends one of the library's own messages, past everything that waits for the connection, and
@@ -237,7 +241,7 @@ impl<P: Default> Net<P> {
         let mut scratch = std::mem::take(&mut self.encoded);
         let outcome = message.to_bytes().map_err(SendError::from).and_then(|canonical| {
             let payload = encode(dialect, canonical, &mut scratch)?;
-            self.hand_over(wire, payload, Whose::Own)?;
+            hand_over(&mut self.links, self.now, wire, payload, Whose::Own)?;
             // Who is turned away is no peer, and not traced.
             if let Some(peer) = peer {
                 self.trace(peer, || Step::Sent(MapRef::of(canonical)));
