@@ -15,6 +15,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use crate::context::Context;
 use crate::error::{Fault, HandlerError};
 use crate::message::{Message, RESERVED};
+use crate::msgpack::word;
 use crate::net::Handled;
 use crate::reason::{ConnectError, DisconnectReason};
 
@@ -80,40 +81,37 @@ pub(crate) type OnConnectFailed<S, P> =
     Box<dyn FnMut(&mut Context<'_, S, P>, &ConnectError) -> Result<(), HandlerError> + Send>;
 pub(crate) type OnError<S> = Box<dyn FnMut(&mut S, &Fault) + Send>;
 
-/// A hash for words as short as actions: eight bytes at a time, at a fraction of the price of the
-/// standard one.
+/// A hash of eight bytes at a time, which is far cheaper than the standard one for words as short
+/// as actions.
 ///
 /// It can be foreseen, and here that does no harm: a peer chooses what is looked up, and the game
 /// alone what is there to collide with.
 #[derive(Default)]
-pub(crate) struct WordHasher(u64);
+pub(crate) struct WordHash(u64);
 
-impl WordHasher {
-    fn mix(&mut self, word: u64) {
-        // An odd number without a pattern: the golden ratio's fraction.
-        self.0 = (self.0.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
-
-impl Hasher for WordHasher {
+impl Hasher for WordHash {
     #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        let mut words = bytes.chunks_exact(8);
-        for word in words.by_ref() {
-            self.mix(word.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        for chunk in bytes.chunks(8) {
+            self.write_u64(word(chunk));
         }
-        let rest = words.remainder().iter();
-        self.mix(rest.fold(bytes.len() as u64, |word, byte| word << 8 | u64::from(*byte)));
     }
 
-    /// The mark behind a text, which its length has made superfluous.
+    /// The length of what follows.
     #[inline]
-    fn write_u8(&mut self, _mark: u8) {}
+    fn write_usize(&mut self, len: usize) {
+        self.write_u64(len as u64);
+    }
+
+    #[inline]
+    fn write_u64(&mut self, word: u64) {
+        // The golden ratio's digits: an odd number without a pattern.
+        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
 
     #[inline]
     fn finish(&self) -> u64 {
-        // The table wants the lowest bits, and a product is best in its highest.
-        self.0 ^ self.0 >> 32
+        self.0
     }
 }
 
@@ -137,7 +135,8 @@ impl Hasher for WordHasher {
 /// Sets are called in the order in which they were attached, the own one first. On a client `P` is
 /// `()`.
 pub struct Handlers<S, P = ()> {
-    pub(crate) actions: HashMap<String, OnMessage<S, P>, BuildHasherDefault<WordHasher>>,
+    /// By the bytes of the action, which is a text.
+    pub(crate) actions: HashMap<Box<[u8]>, OnMessage<S, P>, BuildHasherDefault<WordHash>>,
     pub(crate) unhandled: Option<OnMessage<S, P>>,
     pub(crate) any: Option<OnMessage<S, P>>,
     pub(crate) connect: Option<OnConnect<S, P>>,
@@ -167,7 +166,7 @@ impl<S, P: Default> Handlers<S, P> {
     #[track_caller]
     pub(crate) fn insert(&mut self, action: &str, handler: OnMessage<S, P>) {
         refuse_reserved(action);
-        self.actions.insert(action.to_owned(), handler);
+        self.actions.insert(action.as_bytes().into(), handler);
     }
 
     /// Runs the handlers of a message; the error of one does not keep the next from running.
@@ -176,7 +175,7 @@ impl<S, P: Default> Handlers<S, P> {
         ctx: &mut Context<'_, S, P>,
         message: &Message<'_>,
     ) -> Handled {
-        let known = self.actions.get_mut(message.action());
+        let known = self.actions.get_mut(message.action_bytes());
         let own = known.or(self.unhandled.as_mut());
         if own.is_none() && self.any.is_none() {
             return Handled::No;
@@ -394,7 +393,7 @@ fn refuse_reserved(action: &str) {
         "connected" | "socketConnect" => "on_connect",
         "disconnected" => "on_disconnect",
         "error" => "on_error, or on_connect_failed on a client",
-        _ if action.starts_with(RESERVED) => {
+        _ if action.as_bytes().first() == Some(&RESERVED) => {
             panic!("on({action:?}, …): actions that begin with $ are the library's own")
         }
         _ => return,
@@ -404,7 +403,8 @@ fn refuse_reserved(action: &str) {
 
 impl<S, P> fmt::Debug for Handlers<S, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut actions: Vec<_> = self.actions.keys().collect();
+        let actions = self.actions.keys();
+        let mut actions: Vec<_> = actions.map(|action| String::from_utf8_lossy(action)).collect();
         actions.sort();
         f.debug_struct("Handlers").field("actions", &actions).finish_non_exhaustive()
     }

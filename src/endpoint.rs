@@ -107,7 +107,9 @@ impl<S, P: Default> Endpoint<S, P> {
     pub(crate) fn pump_at(&mut self, now: Instant, state: &mut S) -> Activity {
         self.net.begin(now);
         loop {
-            self.tell(state);
+            if !self.net.has_no_news() {
+                self.tell(state);
+            }
             if self.queue.as_ref().is_some_and(Queue::is_full) {
                 // The rest waits where it is, in the sockets too: that is what holds peers back.
                 break self.net.beat();

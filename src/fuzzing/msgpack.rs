@@ -15,7 +15,7 @@ use crate::limits::{DEEPEST, Limits};
 use crate::message::{
     FieldKey, Index, Message, MessageError, Outgoing, ReadError, ValueError, ValueRef,
 };
-use crate::msgpack::{Checker, DecodeError};
+use crate::msgpack::{Checker, DecodeError, Reader};
 use crate::value::{Timestamp, Value};
 
 /// What `msg!("x", v: …)` writes in front of the value.
@@ -105,9 +105,8 @@ fn reference(bytes: &[u8], at: usize, levels: usize) -> Option<Found> {
 
 /// Checks a payload; tells how many values it holds, and how deep they nest.
 fn check(bytes: &[u8], limits: Limits) -> Result<(usize, usize), DecodeError> {
-    let mut checker = Checker::new(bytes, limits);
-    checker.value(0)?;
-    checker.end()?;
+    let mut checker = Checker::new(limits);
+    checker.value(Reader::new(bytes, 0), 0)?.end()?;
     Ok(checker.measure())
 }
 

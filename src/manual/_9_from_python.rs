@@ -183,3 +183,5 @@
 //! With the feature `json`, [`Dialect::JSON`](crate::Dialect) is JSON text with the same five bytes
 //! behind each message: the shortest way in for a client in another language. Any other format that
 //! can dump and load is a [`Codec`](crate::Codec) of your own.
+//!
+//! Next: [who may attack, and what is left for you to do](super::_10_security).

@@ -13,6 +13,8 @@
 //! 8. [**The wire**](_8_wire): byte by byte, with a client in sixty lines of Python.
 //! 9. [**Coming from Python**](_9_from_python): PodSixNet and repod, name by name; old clients on a
 //!    new server.
+//! 10. [**Security**](_10_security): who may attack, what is promised against it, what a game must
+//!     do, and a list for the day before you open the port.
 //!
 //! New to all this? Read the first three pages; the others are there when you ask yourself
 //! something.
@@ -20,6 +22,7 @@
 //! The programs in it are compiled and run by the library's tests, its tables compared with the
 //! code, its bytes with those of a server.
 
+pub mod _10_security;
 pub mod _1_tutorial;
 pub mod _2_messages;
 pub mod _3_loops;

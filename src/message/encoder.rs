@@ -52,11 +52,12 @@ pub enum EncodeError {
 #[derive(Debug, Default)]
 pub struct Encoder {
     out: Vec<u8>,
+    /// Values written in all.
+    elements: usize,
     /// How many containers are open, and how many were at most.
     depth: usize,
     deepest: usize,
-    /// Values written in all, and in the innermost open container.
-    elements: usize,
+    /// Values written in the innermost open container.
     written: usize,
     error: Option<EncodeError>,
 }
@@ -288,14 +289,20 @@ impl Encoder {
     }
 }
 
+/// The key "action" as MessagePack.
+const ACTION_KEY: &[u8; 7] = b"\xa6action";
+
 /// What the library needs: [`Outgoing`](super::Outgoing) stands on an encoder that is inside the
 /// one map, and a codec is given one to write into.
 impl Encoder {
-    /// Starts a message: the head of a map of this many pairs, to be written by [`Encoder::pair`].
-    pub(super) fn message(mut out: Vec<u8>, pairs: usize) -> Self {
+    /// Starts a message: the head of a map of this many pairs, and the first of them. The others
+    /// are written as keys and values in turn.
+    pub(super) fn message(mut out: Vec<u8>, pairs: usize, action: &str) -> Self {
         out.clear();
-        let error = msgpack::write_map_len(&mut out, pairs).map_err(too_long).err();
-        Self { out, depth: 1, deepest: 1, elements: 1, written: 0, error }
+        let head = msgpack::write_map_len(&mut out, pairs);
+        out.extend_from_slice(ACTION_KEY);
+        let error = head.and_then(|()| msgpack::write_str(&mut out, action)).map_err(too_long);
+        Self { out, depth: 1, deepest: 1, elements: 3, written: 2, error: error.err() }
     }
 
     /// Writes values into a buffer, outside of any message.
@@ -309,15 +316,6 @@ impl Encoder {
         out.clear();
         out.extend_from_slice(bytes);
         Self { out, depth: 1, deepest, elements, written: 0, error: None }
-    }
-
-    /// Writes a pair into the map that is open.
-    pub(super) fn pair(
-        &mut self,
-        key: &(impl IntoValue + ?Sized),
-        value: &(impl IntoValue + ?Sized),
-    ) {
-        MapEncoder(self).pair(key, value);
     }
 
     /// Says that the message's map has this many pairs; tells by how many bytes everything behind

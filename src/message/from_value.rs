@@ -11,9 +11,11 @@
 )]
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::hash::{BuildHasher, Hash};
 
 use super::{ArrayRef, MapRef, ValueError, ValueRef};
+use crate::msgpack::Head;
 use crate::value::{Timestamp, Value};
 
 /// A type that a field of a message can be read as.
@@ -69,6 +71,14 @@ pub trait FromValue<'v>: Sized {
     /// where the value is, the caller adds.
     fn from_value(value: ValueRef<'v>) -> Result<Self, ValueError>;
 
+    /// The short way for numbers and texts, which has no value to make and no fault to tell: `None`
+    /// is not the last word.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn from_head(_head: Head<'v>) -> Option<Self> {
+        None
+    }
+
     /// What a missing field reads as, if anything. Only an `Option` may be missing.
     #[doc(hidden)]
     fn from_missing() -> Option<Self> {
@@ -107,22 +117,31 @@ impl FromValue<'_> for Value {
 
 /// The types that accept exactly one kind of value.
 macro_rules! scalars {
-    ($($type:ty: $wanted:literal, $pattern:pat => $value:expr;)*) => {
+    ($($type:ty: $wanted:literal, $found:pat => $value:expr $(, $head:pat => $short:expr)?;)*) => {
         $(impl<'v> FromValue<'v> for $type {
             #[inline]
             fn from_value(value: ValueRef<'v>) -> Result<Self, ValueError> {
                 match value {
-                    $pattern => Ok($value),
+                    $found => Ok($value),
                     other => Err(ValueError::wanted($wanted, other)),
                 }
             }
+
+            $(#[inline(always)]
+            fn from_head(head: Head<'v>) -> Option<Self> {
+                if let $head = head { $short } else { None }
+            })?
         })*
     };
 }
 
+fn utf8(text: &[u8]) -> Option<&str> {
+    std::str::from_utf8(text).ok()
+}
+
 scalars! {
-    bool: "a bool", ValueRef::Bool(bool) => bool;
-    &'v str: "a text", ValueRef::Str(text) => text;
+    bool: "a bool", ValueRef::Bool(bool) => bool, Head::Bool(bool) => Some(bool);
+    &'v str: "a text", ValueRef::Str(text) => text, Head::Str(text) => utf8(text);
     String: "a text", ValueRef::Str(text) => text.to_owned();
     &'v [u8]: "bytes", ValueRef::Bytes(bytes) => bytes;
     ArrayRef<'v>: "an array", ValueRef::Array(items) => items;
@@ -136,6 +155,16 @@ impl FromValue<'_> for f64 {
     fn from_value(value: ValueRef<'_>) -> Result<Self, ValueError> {
         value.as_f64().ok_or_else(|| ValueError::wanted("a number", value))
     }
+
+    #[inline(always)]
+    fn from_head(head: Head<'_>) -> Option<Self> {
+        match head {
+            Head::F64(float) => Some(float),
+            Head::F32(float) => Some(float.into()),
+            Head::Int(int) => Some(int as Self),
+            _ => None,
+        }
+    }
 }
 
 impl FromValue<'_> for f32 {
@@ -146,20 +175,33 @@ impl FromValue<'_> for f32 {
             other => other.get::<f64>().map(|float| float as Self),
         }
     }
+
+    #[inline(always)]
+    fn from_head(head: Head<'_>) -> Option<Self> {
+        match head {
+            Head::F32(float) => Some(float),
+            other => f64::from_head(other).map(|float| float as Self),
+        }
+    }
 }
 
 /// Reads an integer, if it is one that fits.
-#[inline]
+#[inline(always)]
 fn integer<T: TryFrom<i128>>(
     value: ValueRef<'_>,
-    min: impl std::fmt::Display,
-    max: impl std::fmt::Display,
+    min: impl fmt::Display,
+    max: impl fmt::Display,
 ) -> Result<T, ValueError> {
     match value {
         ValueRef::Int(int) => T::try_from(int).ok(),
         _ => None,
     }
-    .ok_or_else(|| ValueError::wanted(format!("an integer in {min}..={max}"), value))
+    .ok_or_else(|| no_integer(value, &min, &max))
+}
+
+#[cold]
+fn no_integer(value: ValueRef<'_>, min: &dyn fmt::Display, max: &dyn fmt::Display) -> ValueError {
+    ValueError::wanted(format!("an integer in {min}..={max}"), value)
 }
 
 macro_rules! integers {
@@ -168,6 +210,11 @@ macro_rules! integers {
             #[inline]
             fn from_value(value: ValueRef<'_>) -> Result<Self, ValueError> {
                 integer(value, Self::MIN, Self::MAX)
+            }
+
+            #[inline(always)]
+            fn from_head(head: Head<'_>) -> Option<Self> {
+                if let Head::Int(int) = head { int.try_into().ok() } else { None }
             }
         })*
     };
@@ -179,6 +226,11 @@ impl FromValue<'_> for u8 {
     #[inline]
     fn from_value(value: ValueRef<'_>) -> Result<Self, ValueError> {
         integer(value, Self::MIN, Self::MAX)
+    }
+
+    #[inline(always)]
+    fn from_head(head: Head<'_>) -> Option<Self> {
+        if let Head::Int(int) = head { int.try_into().ok() } else { None }
     }
 
     fn vec_from_value(value: ValueRef<'_>) -> Result<Vec<Self>, ValueError> {
@@ -200,6 +252,11 @@ impl<'v, T: FromValue<'v>> FromValue<'v> for Option<T> {
             ValueRef::Nil => Ok(None),
             value => T::from_value(value).map(Some),
         }
+    }
+
+    #[inline(always)]
+    fn from_head(head: Head<'v>) -> Option<Self> {
+        T::from_head(head).map(Some)
     }
 
     fn from_missing() -> Option<Self> {

@@ -18,47 +18,59 @@
     )
 )]
 
+use std::ops::Range;
+
 use super::{ACTION, MessageError, ReadError};
 use crate::limits::Limits;
-use crate::msgpack::{Checker, DecodeError, Head};
+use crate::msgpack::{Checker, DecodeError, Head, Reader, Short, word};
 
 /// Where the fields of one message are.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Index {
     fields: Vec<Field>,
     /// Where the text of the action stands.
-    action: Span,
-    elements: usize,
-    depth: usize,
+    action: Range<u32>,
+    /// What the check has counted.
+    checker: Checker,
 }
 
+/// A field with a text as its key. A frame is shorter than 4 GiB, so 32 bits do for offsets.
 #[derive(Clone, Copy, Debug)]
 struct Field {
-    key: Span,
+    /// The key's first bytes: keys of up to eight are told apart without a look at the payload.
+    word: u64,
+    key_len: u32,
+    /// Where the value begins, and the key ends.
     value: u32,
 }
 
-/// A part of the payload. A frame is shorter than 4 GiB, so 32 bits do.
-#[derive(Clone, Copy, Debug, Default)]
-struct Span {
-    at: u32,
-    len: u32,
-}
+/// What tells the action's key from all others; it is short enough for that.
+const FIELD_OF_ACTION: Field = Field::new(word(ACTION.as_bytes()), ACTION.len(), 0);
 
-impl Span {
-    fn of(self, bytes: &[u8]) -> Option<&[u8]> {
-        let at = self.at as usize;
-        bytes.get(at..at.checked_add(self.len as usize)?)
+/// Where no action stands: nothing ends where a message begins.
+const NO_ACTION: Range<u32> = 0..0;
+
+impl Field {
+    #[inline(always)]
+    const fn new(word: u64, key_len: usize, value: usize) -> Self {
+        Self { word, key_len: offset(key_len), value: offset(value) }
     }
 
-    /// The span of a text that ends where the reader stands.
-    fn before(end: usize, len: usize) -> Self {
-        Self { at: offset(end.saturating_sub(len)), len: offset(len) }
+    /// Whether the keys have the same length, and the same first bytes.
+    #[inline(always)]
+    fn is_like(&self, other: &Self) -> bool {
+        self.word == other.word && self.key_len == other.key_len
+    }
+
+    /// What the key is in these bytes.
+    fn key<'m>(&self, bytes: &'m [u8]) -> Option<&'m [u8]> {
+        let end = self.value as usize;
+        bytes.get(end.checked_sub(self.key_len as usize)?..end)
     }
 }
 
 /// An offset in a payload whose length was looked at before.
-fn offset(at: usize) -> u32 {
+const fn offset(at: usize) -> u32 {
     at as u32
 }
 
@@ -69,70 +81,122 @@ impl Index {
         if u32::try_from(bytes.len()).is_err() {
             return Err(ReadError::Malformed(DecodeError::Truncated { at: 0 }));
         }
-        let mut checker = Checker::new(bytes, limits);
-        let outcome = self.walk(&mut checker).map_err(ReadError::Malformed)?;
-        checker.end().map_err(ReadError::Malformed)?;
-        (self.elements, self.depth) = checker.measure();
-        outcome.map_err(ReadError::NotAMessage)
+        self.checker = Checker::new(limits);
+        self.action = NO_ACTION;
+        let mut fault = None;
+        self.walk(Reader::new(bytes, 0), &mut fault).map_err(ReadError::Malformed)?;
+        match fault {
+            Some(error) => Err(ReadError::NotAMessage(error)),
+            None if self.action == NO_ACTION => Err(ReadError::NotAMessage(MessageError::NoAction)),
+            None => Ok(()),
+        }
     }
 
-    /// The outer error is about the bytes; the inner one says why they are no message.
-    fn walk(&mut self, checker: &mut Checker<'_>) -> Result<Result<(), MessageError>, DecodeError> {
-        let len = match checker.head(0)? {
-            Head::Map(len) => len,
-            other => {
-                checker.content(other, 0)?;
-                return Ok(Err(MessageError::NotAMap { found: other.kind() }));
+    /// The error is about the bytes; the fault says why they are no message.
+    fn walk(
+        &mut self,
+        reader: Reader<'_>,
+        fault: &mut Option<MessageError>,
+    ) -> Result<(), DecodeError> {
+        let (mut left, mut reader) = match self.checker.head(reader, 0)? {
+            (Head::Map(len), behind) => (len, behind),
+            (other, behind) => {
+                *fault = Some(MessageError::NotAMap { found: other.kind() });
+                return self.checker.content(other, behind, 0)?.end();
             }
         };
-        let mut outcome = Err(MessageError::NoAction);
-        for _ in 0..len {
-            let key = checker.key(1)?;
-            let (key_end, value) = (checker.reader.at(), offset(checker.reader.at()));
-            let head = checker.head(1)?;
-            if let Head::Str(text) = key {
-                self.fields.push(Field { key: Span::before(key_end, text.len()), value });
-                if text == ACTION.as_bytes() {
-                    outcome = match (outcome, head) {
-                        (Err(MessageError::NoAction), Head::Str(action)) => {
-                            self.action = Span::before(checker.reader.at(), action.len());
-                            Ok(())
-                        }
-                        (Err(MessageError::NoAction), other) => {
-                            Err(MessageError::ActionNotText { found: other.kind() })
-                        }
-                        _ => Err(MessageError::TwoActions),
-                    };
-                }
+        loop {
+            (reader, left) = self.short_pairs(reader, left);
+            if left == 0 {
+                return reader.end();
             }
-            checker.content(head, 1)?;
+            reader = self.pair(reader, fault)?;
+            left = left.saturating_sub(1);
         }
-        Ok(outcome)
     }
 
-    /// The action's text.
-    pub(crate) fn action<'m>(&self, bytes: &'m [u8]) -> Option<&'m str> {
-        std::str::from_utf8(self.action.of(bytes)?).ok()
+    /// Reads pairs for as long as both key and value are short, as they mostly are. Says where the
+    /// first other pair begins, and how many there are from there on. What is strange about a pair
+    /// in any way is left to [`pair`](Self::pair).
+    fn short_pairs<'a>(&mut self, mut reader: Reader<'a>, mut left: usize) -> (Reader<'a>, usize) {
+        while left > 0 {
+            let Some((Short::Text(key), middle)) = reader.short() else { break };
+            let Some((value, behind)) = middle.short() else { break };
+            if !key.is_ascii() || !value.is_ascii() {
+                break;
+            }
+            let field = Field::new(key.word, key.bytes.len(), middle.at());
+            if field.is_like(&FIELD_OF_ACTION) {
+                let Short::Text(text) = value else { break };
+                if self.action != NO_ACTION {
+                    break;
+                }
+                let end = behind.at();
+                self.action = offset(end.wrapping_sub(text.bytes.len()))..offset(end);
+            }
+            self.fields.push(field);
+            (reader, left) = (behind, left.wrapping_sub(1));
+        }
+        (reader, left)
+    }
+
+    /// Reads any pair.
+    fn pair<'a>(
+        &mut self,
+        reader: Reader<'a>,
+        fault: &mut Option<MessageError>,
+    ) -> Result<Reader<'a>, DecodeError> {
+        let (key, middle) = self.checker.key(reader, 1)?;
+        if let Head::Str(key) = key {
+            let field = Field::new(word(key), key.len(), middle.at());
+            self.fields.push(field);
+            if field.is_like(&FIELD_OF_ACTION) {
+                self.take_action(middle, fault);
+            }
+        }
+        self.checker.value(middle, 1)
+    }
+
+    /// Looks at the value of "action" ahead of its check.
+    fn take_action(&mut self, mut ahead: Reader<'_>, fault: &mut Option<MessageError>) {
+        let is_second = self.action != NO_ACTION;
+        let Ok(head) = ahead.head() else { return }; // the check that follows finds the same
+        let end = ahead.at();
+        let len = if let Head::Str(text) = head { text.len() } else { 0 };
+        self.action = offset(end.saturating_sub(len))..offset(end);
+        *fault = match head {
+            _ if is_second => Some(MessageError::TwoActions),
+            Head::Str(_) => None,
+            other => Some(MessageError::ActionNotText { found: other.kind() }),
+        };
+    }
+
+    /// The action's text, which has been checked.
+    #[inline]
+    pub(crate) fn action<'m>(&self, bytes: &'m [u8]) -> &'m [u8] {
+        bytes.get(self.action.start as usize..self.action.end as usize).unwrap_or_default()
     }
 
     /// Where the text of the action begins.
     pub(crate) fn action_at(&self) -> usize {
-        self.action.at as usize
+        self.action.start as usize
     }
 
     /// Where the value under a key begins; the last one, should the key occur twice.
     #[inline]
     pub(crate) fn find(&self, bytes: &[u8], key: &str) -> Option<usize> {
-        // Lengths first: they tell most keys apart, at a fraction of the price.
+        let wanted = Field::new(word(key.as_bytes()), key.len(), 0);
         let is_it = |field: &&Field| {
-            field.key.len as usize == key.len() && field.key.of(bytes) == Some(key.as_bytes())
+            field.is_like(&wanted)
+                && (key.len() <= size_of_val(&wanted.word)
+                    || field.key(bytes) == Some(key.as_bytes()))
         };
         Some(self.fields.iter().rev().find(is_it)?.value as usize)
     }
 
     /// How many values the message holds, and how deep they nest.
     pub(crate) fn measure(&self) -> (usize, usize) {
-        (self.elements, self.depth)
+        self.checker.measure()
     }
 }
 
@@ -151,7 +215,7 @@ mod tests {
     fn finds_fields_wherever_the_action_stands() {
         let bytes = b"\x83\xa1x\x07\xa6action\xa4move\xa1x\x08";
         let index = read(bytes).unwrap();
-        assert_eq!(index.action(bytes), Some("move"));
+        assert_eq!(index.action(bytes), b"move");
         assert_eq!(index.find(bytes, "x").map(|at| bytes[at]), Some(8), "the last one counts");
         assert_eq!(index.find(bytes, "y"), None);
     }

@@ -74,6 +74,7 @@ macro_rules! __key {
 
 /// The key that a word in `msg!` stands for: `r#type` is `type`.
 #[doc(hidden)]
+#[inline]
 pub fn key_text(word: &'static str) -> &'static str {
     word.strip_prefix("r#").unwrap_or(word)
 }

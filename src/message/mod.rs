@@ -38,7 +38,7 @@ pub use value_error::ValueError;
 pub use value_ref::{ArrayRef, MapRef, ValueRef};
 
 use crate::limits::Limits;
-use crate::msgpack::DecodeError;
+use crate::msgpack::{DecodeError, Reader};
 use crate::quote::debug_like_display;
 use crate::value::Value;
 
@@ -46,7 +46,7 @@ use crate::value::Value;
 pub(crate) const ACTION: &str = "action";
 
 /// Actions that begin with this belong to the library.
-pub(crate) const RESERVED: char = '$';
+pub(crate) const RESERVED: u8 = b'$';
 
 /// A message that has arrived, as a handler sees it.
 ///
@@ -64,7 +64,6 @@ pub(crate) const RESERVED: char = '$';
 pub struct Message<'m> {
     bytes: &'m [u8],
     index: &'m Index,
-    action: &'m str,
 }
 
 /// Why a well-formed value is not a message. It hurts nobody: the value is reported and left out.
@@ -113,20 +112,19 @@ pub(crate) enum ReadError {
 
 impl<'m> Message<'m> {
     /// Checks bytes that came from outside and indexes their fields.
+    #[inline]
     pub(crate) fn read(
         bytes: &'m [u8],
         index: &'m mut Index,
         limits: Limits,
     ) -> Result<Self, ReadError> {
         index.read(bytes, limits)?;
-        let index = &*index;
-        let action = index.action(bytes).ok_or(ReadError::NotAMessage(MessageError::NoAction))?;
-        Ok(Self { bytes, index, action })
+        Ok(Self { bytes, index })
     }
 
     /// A message that was read before, from its bytes and their index.
     pub(crate) fn again(bytes: &'m [u8], index: &'m Index) -> Self {
-        Self { bytes, index, action: index.action(bytes).unwrap_or_default() }
+        Self { bytes, index }
     }
 
     pub(crate) fn index(&self) -> &'m Index {
@@ -135,7 +133,20 @@ impl<'m> Message<'m> {
 
     /// The action: what the message is about.
     pub fn action(&self) -> &'m str {
-        self.action
+        std::str::from_utf8(self.action_bytes()).unwrap_or_default()
+    }
+
+    /// The action as it lies there: to find a handler, nobody needs to know once more that it is a
+    /// text.
+    #[inline]
+    pub(crate) fn action_bytes(&self) -> &'m [u8] {
+        self.index.action(self.bytes)
+    }
+
+    /// Whether the message is the library's own.
+    #[inline]
+    pub(crate) fn is_reserved(&self) -> bool {
+        self.action_bytes().first() == Some(&RESERVED)
     }
 
     /// Reads a field.
@@ -148,12 +159,36 @@ impl<'m> Message<'m> {
     ///
     /// If the field is missing, has another type, or does not fit. The error names action and
     /// field, what was wanted and what was found.
+    // The search is inlined into the game, where the key is known before the program runs.
+    #[inline]
     pub fn get<T: FromValue<'m>>(&self, key: &str) -> Result<T, ValueError> {
-        let read = match self.field(key) {
-            Some(value) => T::from_value(value),
-            None => T::from_missing().ok_or_else(|| ValueError::missing(self.keys())),
-        };
-        read.map_err(|error| error.at_key(key).of_action(self.action))
+        self.get_at(self.index.find(self.bytes, key), key)
+    }
+
+    fn get_at<T: FromValue<'m>>(&self, at: Option<usize>, key: &str) -> Result<T, ValueError> {
+        let head = at.and_then(|at| Reader::new(self.bytes, at).head().ok());
+        match head.and_then(T::from_head) {
+            Some(scalar) => Ok(scalar),
+            None => self.get_any(at, key),
+        }
+    }
+
+    #[inline(never)]
+    fn get_any<T: FromValue<'m>>(&self, at: Option<usize>, key: &str) -> Result<T, ValueError> {
+        match at.and_then(|at| ValueRef::at(self.bytes, at)) {
+            Some(value) => T::from_value(value).map_err(|error| self.fault(error, key)),
+            None => T::from_missing().ok_or_else(|| self.missing(key)),
+        }
+    }
+
+    #[cold]
+    fn fault(&self, error: ValueError, key: &str) -> ValueError {
+        error.at_key(key).of_action(self.action())
+    }
+
+    #[cold]
+    fn missing(&self, key: &str) -> ValueError {
+        self.fault(ValueError::missing(self.keys()), key)
     }
 
     /// The value of a field as it is, if there is one.
@@ -174,7 +209,7 @@ impl<'m> Message<'m> {
     ///
     /// If the type does not accept this map.
     pub fn read_as<T: FromValue<'m>>(&self) -> Result<T, ValueError> {
-        T::from_value(ValueRef::Map(self.fields())).map_err(|error| error.of_action(self.action))
+        T::from_value(ValueRef::Map(self.fields())).map_err(|error| error.of_action(self.action()))
     }
 
     /// The whole message as an owned tree.

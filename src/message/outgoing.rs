@@ -8,7 +8,9 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::mem;
 
-use super::{ACTION, EncodeError, Encoder, Index, IntoValue, Message, MessageError, ReadError};
+use super::{
+    ACTION, EncodeError, Encoder, Index, IntoValue, Message, MessageError, RESERVED, ReadError,
+};
 use crate::limits::{DEEPEST, Limits, SPARE_MESSAGE_LEN, SPARE_MESSAGES};
 use crate::value::Value;
 
@@ -47,8 +49,7 @@ impl Outgoing {
     #[doc(hidden)]
     pub fn with_fields(action: &str, fields: usize) -> Self {
         let declared = fields + 1;
-        let mut encoder = Encoder::message(spare(), declared);
-        encoder.pair(ACTION, action);
+        let encoder = Encoder::message(spare(), declared, action);
         let end = encoder.bytes_so_far().len();
         let action = (end.saturating_sub(action.len()), action.len());
         Self { encoder, declared, written: 1, action }
@@ -85,7 +86,9 @@ impl Outgoing {
         if key.is_action() {
             self.encoder.fail(EncodeError::ActionField);
         }
-        self.encoder.pair(key, value);
+        // It is one of this library's own types, of which each writes one value, and no container.
+        key.encode(&mut self.encoder);
+        self.encoder.value(value);
         self.written += 1;
         if self.written > self.declared {
             let moved = self.encoder.set_message_len(self.written);
@@ -97,9 +100,17 @@ impl Outgoing {
 
     /// The action.
     pub fn action(&self) -> &str {
+        std::str::from_utf8(self.action_bytes()).unwrap_or_default()
+    }
+
+    fn action_bytes(&self) -> &[u8] {
         let (at, len) = self.action;
-        let text = self.encoder.bytes_so_far().get(at..at + len).unwrap_or_default();
-        std::str::from_utf8(text).unwrap_or_default()
+        self.encoder.bytes_so_far().get(at..at + len).unwrap_or_default()
+    }
+
+    /// Whether the message is the library's own.
+    pub(crate) fn is_reserved(&self) -> bool {
+        self.action_bytes().first() == Some(&RESERVED)
     }
 
     /// The canonical bytes: one MessagePack map.
@@ -125,14 +136,14 @@ impl Outgoing {
             Ok(bytes) => bytes,
             Err(error) => panic!("this message cannot be sent: {error}"),
         };
-        let mut index = INDEX.try_with(Cell::take).unwrap_or_default();
+        let mut index = INDEX.try_with(Cell::take).ok().flatten().unwrap_or_default();
         let done = match Message::read(bytes, &mut index, UNLIMITED) {
             Ok(message) => read(&message),
             Err(ReadError::NotAMessage(error)) => panic!("this message cannot be sent: {error}"),
             Err(ReadError::Malformed(error)) => panic!("this message cannot be sent: {error}"),
         };
         if bytes.len() <= SPARE_MESSAGE_LEN {
-            let _ = INDEX.try_with(|spare| spare.set(index));
+            let _ = INDEX.try_with(|spare| spare.set(Some(index)));
         }
         done
     }
@@ -194,7 +205,7 @@ thread_local! {
     /// Buffers of messages that were dropped on this thread.
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
     /// The index of the last message that was looked at.
-    static INDEX: Cell<Index> = Cell::default();
+    static INDEX: Cell<Option<Box<Index>>> = const { Cell::new(None) };
 }
 
 fn spare() -> Vec<u8> {
@@ -233,7 +244,7 @@ impl From<&Message<'_>> for Outgoing {
         let (elements, depth) = message.index.measure();
         let encoder = Encoder::copied(spare(), message.as_bytes(), elements, depth);
         let fields = message.fields().len();
-        let action = (message.index.action_at(), message.action().len());
+        let action = (message.index.action_at(), message.action_bytes().len());
         Self { encoder, declared: fields, written: fields, action }
     }
 }

@@ -40,6 +40,7 @@ impl ValueError {
     /// Something else was wanted than what was found.
     ///
     /// `wanted` completes the sentence "field … should be …": "an integer", "a known colour".
+    #[cold]
     pub fn wanted(wanted: impl Into<Cow<'static, str>>, found: ValueRef<'_>) -> Self {
         let found = match found {
             ValueRef::Str(text) => format!("the text {}", Quoted(text)),

@@ -10,13 +10,14 @@
     )
 )]
 
-use super::{DecodeError, Head, Reader, is_utf8};
+use super::{DecodeError, Head, Reader};
 use crate::limits::Limits;
 
 /// Checks bytes that came from outside: depth, number of values, UTF-8, keys, exact length.
-#[derive(Debug)]
-pub(crate) struct Checker<'a> {
-    pub(crate) reader: Reader<'a>,
+///
+/// The reader goes through its calls by value, so that it can stay in registers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Checker {
     limits: Limits,
     /// How many values there are: those of a container count as soon as its head is read.
     elements: usize,
@@ -24,9 +25,9 @@ pub(crate) struct Checker<'a> {
     depth: usize,
 }
 
-impl<'a> Checker<'a> {
-    pub(crate) fn new(bytes: &'a [u8], limits: Limits) -> Self {
-        Self { reader: Reader::new(bytes, 0), limits, elements: 1, depth: 0 }
+impl Checker {
+    pub(crate) fn new(limits: Limits) -> Self {
+        Self { limits, elements: 1, depth: 0 }
     }
 
     /// How many values were checked, and how deep they nest.
@@ -35,87 +36,101 @@ impl<'a> Checker<'a> {
     }
 
     /// Checks a head that stands inside `depth` containers; the values of a container come next.
-    // Handed over in memory, a head costs as much as its check.
-    #[inline(always)]
-    pub(crate) fn head(&mut self, depth: usize) -> Result<Head<'a>, DecodeError> {
-        let at = self.reader.at();
-        let head = self.reader.head()?;
+    #[inline]
+    pub(crate) fn head<'a>(
+        &mut self,
+        mut reader: Reader<'a>,
+        depth: usize,
+    ) -> Result<(Head<'a>, Reader<'a>), DecodeError> {
+        let at = reader.at();
+        let head = reader.head()?;
         match head {
-            Head::Str(text) if !is_utf8(text) => {
+            Head::Str(text) if std::str::from_utf8(text).is_err() => {
                 return Err(DecodeError::InvalidUtf8 { at });
             }
-            Head::Array(len) => self.container(at, len, depth)?,
-            Head::Map(len) => self.container(at, len.saturating_mul(2), depth)?,
+            Head::Array(len) => self.container(at, reader.left(), len, depth)?,
+            Head::Map(len) => self.container(at, reader.left(), len.saturating_mul(2), depth)?,
             _ => {}
         }
-        Ok(head)
+        Ok((head, reader))
     }
 
     /// Checks a map's key, which stands inside `depth` containers.
-    #[inline(always)]
-    pub(crate) fn key(&mut self, depth: usize) -> Result<Head<'a>, DecodeError> {
-        let at = self.reader.at();
-        match self.head(depth)? {
-            Head::Array(_) | Head::Map(_) => Err(DecodeError::ContainerKey { at }),
-            head => Ok(head),
+    pub(crate) fn key<'a>(
+        &mut self,
+        reader: Reader<'a>,
+        depth: usize,
+    ) -> Result<(Head<'a>, Reader<'a>), DecodeError> {
+        match self.head(reader, depth)? {
+            (Head::Array(_) | Head::Map(_), _) => {
+                Err(DecodeError::ContainerKey { at: reader.at() })
+            }
+            key => Ok(key),
         }
     }
 
     /// Checks a whole value that stands inside `depth` containers.
-    #[cfg(any(test, fuzzing))]
-    pub(crate) fn value(&mut self, depth: usize) -> Result<(), DecodeError> {
-        let head = self.head(depth)?;
-        self.content(head, depth)
+    pub(crate) fn value<'a>(
+        &mut self,
+        reader: Reader<'a>,
+        depth: usize,
+    ) -> Result<Reader<'a>, DecodeError> {
+        let (head, behind) = self.head(reader, depth)?;
+        self.content(head, behind, depth)
     }
 
     /// Checks the values inside a container whose head was just read.
-    #[inline]
-    pub(crate) fn content(&mut self, head: Head<'_>, depth: usize) -> Result<(), DecodeError> {
+    pub(crate) fn content<'a>(
+        &mut self,
+        head: Head<'_>,
+        reader: Reader<'a>,
+        depth: usize,
+    ) -> Result<Reader<'a>, DecodeError> {
         match head {
-            Head::Array(len) => self.values(len, false, depth.saturating_add(1)),
-            Head::Map(len) => self.values(len, true, depth.saturating_add(1)),
-            _ => Ok(()),
-        }
-    }
-
-    /// Checks values or pairs that stand inside `depth` containers. It is the one that recurses, so
-    /// its frame is kept small.
-    fn values(&mut self, len: usize, pairs: bool, depth: usize) -> Result<(), DecodeError> {
-        for _ in 0..len {
-            if pairs {
-                self.next_key(depth)?;
+            Head::Array(len) => self.values(reader, len, false, depth.saturating_add(1)),
+            Head::Map(len) => {
+                self.values(reader, len.saturating_mul(2), true, depth.saturating_add(1))
             }
-            let head = self.next_head(depth)?;
-            self.content(head, depth)?;
+            _ => Ok(reader),
         }
-        Ok(())
     }
 
-    #[inline(never)]
-    fn next_key(&mut self, depth: usize) -> Result<(), DecodeError> {
-        self.key(depth).map(|_| ())
-    }
-
-    #[inline(never)]
-    fn next_head(&mut self, depth: usize) -> Result<Head<'a>, DecodeError> {
-        self.head(depth)
-    }
-
-    /// Checks that nothing follows.
-    pub(crate) fn end(&self) -> Result<(), DecodeError> {
-        match self.reader.left() {
-            0 => Ok(()),
-            extra => Err(DecodeError::Trailing { extra }),
+    /// Checks values, or keys and values in turn, that stand inside `depth` containers. It is the
+    /// one that recurses, so its frame is kept small.
+    fn values<'a>(
+        &mut self,
+        mut reader: Reader<'a>,
+        mut left: usize,
+        pairs: bool,
+        depth: usize,
+    ) -> Result<Reader<'a>, DecodeError> {
+        loop {
+            (reader, left) = short_values(reader, left);
+            if left == 0 {
+                return Ok(reader);
+            }
+            reader = if pairs && left % 2 == 0 {
+                self.key(reader, depth)?.1
+            } else {
+                self.value(reader, depth)?
+            };
+            left = left.saturating_sub(1);
         }
     }
 
     /// A container is refused for its depth, for its share of the elements, and where fewer bytes
     /// are left than it has values, all before its values are looked at.
-    fn container(&mut self, at: usize, values: usize, depth: usize) -> Result<(), DecodeError> {
+    fn container(
+        &mut self,
+        at: usize,
+        left: usize,
+        values: usize,
+        depth: usize,
+    ) -> Result<(), DecodeError> {
         if depth >= self.limits.depth {
             return Err(DecodeError::TooDeep { max: self.limits.depth });
         }
-        if values > self.reader.left() {
+        if values > left {
             return Err(DecodeError::Truncated { at });
         }
         self.elements = self.elements.saturating_add(values);
@@ -125,4 +140,17 @@ impl<'a> Checker<'a> {
         self.depth = self.depth.max(depth.saturating_add(1));
         Ok(())
     }
+}
+
+/// Passes over values for as long as there is nothing to be said about them.
+#[inline(never)]
+fn short_values(mut reader: Reader<'_>, mut left: usize) -> (Reader<'_>, usize) {
+    while left > 0 {
+        match reader.short() {
+            Some((short, behind)) if short.is_ascii() => reader = behind,
+            _ => break,
+        }
+        left = left.wrapping_sub(1);
+    }
+    (reader, left)
 }

@@ -25,6 +25,7 @@
 
 mod checker;
 mod reader;
+mod short;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -33,6 +34,7 @@ use thiserror::Error;
 
 pub(crate) use checker::Checker;
 pub(crate) use reader::Reader;
+pub(crate) use short::{Short, word};
 pub(crate) use writer::*;
 
 use crate::quote::debug_like_display;
@@ -89,7 +91,8 @@ pub enum DecodeError {
 
 /// The head of a value, and with it the whole value unless it is a container.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Head<'a> {
+#[allow(unnameable_types)] // for a hidden method of `FromValue`
+pub enum Head<'a> {
     Nil,
     Bool(bool),
     Int(i64),
@@ -127,32 +130,6 @@ impl Head<'_> {
             Self::Array(_) => "an array",
             Self::Map(_) => "a map",
         }
-    }
-}
-
-/// Whether bytes are UTF-8. Most texts are short and ASCII, and two looks at eight bytes tell that.
-#[inline]
-fn is_utf8(text: &[u8]) -> bool {
-    is_short_ascii(text) || std::str::from_utf8(text).is_ok()
-}
-
-/// Whether bytes are at most sixteen, and ASCII all of them.
-#[inline]
-fn is_short_ascii(text: &[u8]) -> bool {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    const HIGH_4: u32 = 0x8080_8080;
-    // The first bytes and the last ones overlap, and so leave out none.
-    match (text.first_chunk(), text.last_chunk()) {
-        (Some(first), Some(last)) => {
-            let both = u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last);
-            both & HIGH == 0 && text.len() <= 16
-        }
-        _ => match (text.first_chunk(), text.last_chunk()) {
-            (Some(first), Some(last)) => {
-                (u32::from_ne_bytes(*first) | u32::from_ne_bytes(*last)) & HIGH_4 == 0
-            }
-            _ => text.iter().all(u8::is_ascii),
-        },
     }
 }
 

@@ -15,7 +15,7 @@
 
 use rmp::Marker;
 
-use super::{DecodeError, Head};
+use super::{DecodeError, Head, Short};
 
 /// Reads values from bytes, one head after the other.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +35,7 @@ impl<'a> Reader<'a> {
     /// How many bytes have been read, counted from the start of the bytes.
     #[inline]
     pub(crate) fn at(&self) -> usize {
-        self.len.saturating_sub(self.rest.len())
+        self.len.wrapping_sub(self.rest.len())
     }
 
     /// How many bytes are left.
@@ -48,6 +48,14 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
+    }
+
+    /// Checks that nothing is left.
+    pub(crate) fn end(self) -> Result<(), DecodeError> {
+        match self.left() {
+            0 => Ok(()),
+            extra => Err(DecodeError::Trailing { extra }),
+        }
     }
 
     /// Reads the next head. On an error the position is unspecified.
@@ -112,6 +120,13 @@ impl<'a> Reader<'a> {
         }))
     }
 
+    /// Passes over the next value if it is a short one; also tells who stands behind it.
+    #[inline(always)]
+    pub(crate) fn short(self) -> Option<(Short<'a>, Self)> {
+        let (short, rest) = Short::split_from(self.rest)?;
+        Some((short, Self { rest, ..self }))
+    }
+
     /// Passes over this many whole values that are known to be well-formed.
     pub(crate) fn skip(&mut self, values: usize) -> Option<()> {
         let mut left = values;
@@ -139,29 +154,35 @@ impl<'a> Reader<'a> {
         Some(*taken)
     }
 
+    #[inline]
     fn len_16(&mut self) -> Option<usize> {
         self.array().map(|len| u16::from_be_bytes(len).into())
     }
 
+    #[inline]
     fn len_32(&mut self) -> Option<usize> {
         usize::try_from(u32::from_be_bytes(self.array()?)).ok()
     }
 
+    #[inline]
     fn take_8(&mut self) -> Option<&'a [u8]> {
         let [len] = self.array()?;
         self.take(len.into())
     }
 
+    #[inline]
     fn take_16(&mut self) -> Option<&'a [u8]> {
         let len = self.len_16()?;
         self.take(len)
     }
 
+    #[inline]
     fn take_32(&mut self) -> Option<&'a [u8]> {
         let len = self.len_32()?;
         self.take(len)
     }
 
+    #[inline]
     fn ext(&mut self, len: usize) -> Option<Head<'a>> {
         let kind = i8::from_be_bytes(self.array()?);
         Some(Head::Ext(kind, self.take(len)?))

@@ -6,9 +6,8 @@ use crate::limits::Limits;
 const LIMITS: Limits = Limits { depth: 32, elements: 1000 };
 
 fn check(bytes: &[u8]) -> Result<(usize, usize), DecodeError> {
-    let mut checker = Checker::new(bytes, LIMITS);
-    checker.value(0)?;
-    checker.end()?;
+    let mut checker = Checker::new(LIMITS);
+    checker.value(Reader::new(bytes, 0), 0)?.end()?;
     Ok(checker.measure())
 }
 
@@ -127,4 +126,68 @@ fn timestamps_take_the_smallest_of_three_forms() {
     assert_eq!(timestamp(-1, &[255; 12]), None, "too many nanoseconds");
     let bad = Timestamp { seconds: 0, nanoseconds: NANOSECONDS };
     assert_eq!(write_timestamp(&mut Vec::new(), bad), Err(NotExpressible));
+}
+
+/// What passes over a value and what reads it are two paths, and must be of one mind.
+#[test]
+fn short_values_are_those_that_a_head_is_made_of() {
+    for first in 0..=u8::MAX {
+        for len in 0..=40 {
+            let mut bytes = vec![first];
+            bytes.extend(std::iter::repeat_n(b'x', len));
+            let start = Reader::new(&bytes, 0);
+            let mut reader = start;
+            match (start.short(), reader.head()) {
+                (None, Ok(head)) => {
+                    let is_small_int = matches!(head, Head::Int(_) | Head::Nil | Head::Bool(_));
+                    assert!(!is_small_int, "{first:x} is short");
+                }
+                (None, Err(_)) => {}
+                (Some((Short::Plain, behind)), Ok(head)) => {
+                    assert_eq!(behind.left(), reader.left(), "{first:x}");
+                    assert!(!matches!(head, Head::Str(_) | Head::Array(_) | Head::Map(_)));
+                }
+                (Some((Short::Text(text), behind)), Ok(Head::Str(read))) => {
+                    assert_eq!((text.bytes, behind.left()), (read, reader.left()));
+                    assert_eq!(text.word, word(read));
+                    assert!(text.is_ascii());
+                }
+                (Some(_), head) => panic!("{first:x}, {len} bytes: {head:?}"),
+            }
+        }
+    }
+}
+
+/// Every byte of a short text is looked at, wherever it stands.
+#[test]
+fn a_byte_that_is_not_ascii_is_seen_wherever_it_stands() {
+    for len in 0..=31_usize {
+        for behind in [0, 1, 7, 8, 40] {
+            let mut bytes = vec![0xa0 | len as u8];
+            bytes.extend((0..len + behind).map(|at| b'a' + (at % 26) as u8));
+            let is_ascii = |bytes: &[u8]| match Reader::new(bytes, 0).short() {
+                Some((short, _)) => short.is_ascii(),
+                None => panic!("{len} bytes are short"),
+            };
+            assert!(is_ascii(&bytes));
+            for at in 0..len + behind {
+                let old = std::mem::replace(&mut bytes[1 + at], 0x80);
+                assert_eq!(is_ascii(&bytes), at >= len, "{len} bytes, and {behind}: {at}");
+                bytes[1 + at] = old;
+            }
+        }
+    }
+}
+
+#[test]
+fn words_tell_short_texts_apart() {
+    let texts = ["", "\0", "a", "ab", "abc", "abcd", "abcde", "abcdef", "abcdefg", "abcdefgh"];
+    for (at, text) in texts.iter().enumerate() {
+        for other in &texts[at + 1..] {
+            let alike =
+                (word(text.as_bytes()), text.len()) == (word(other.as_bytes()), other.len());
+            assert!(!alike, "{text:?} and {other:?}");
+        }
+    }
+    assert_eq!(word(b"abcdefghi"), word(b"abcdefgh"), "more does not fit");
 }

@@ -46,8 +46,12 @@ pub(crate) fn write_u64(out: &mut Vec<u8>, int: u64) {
     written(rmp::encode::write_uint(out, int));
 }
 
+#[inline]
 pub(crate) fn write_i128(out: &mut Vec<u8>, int: i128) -> Result<(), NotExpressible> {
-    if let Ok(int) = i64::try_from(int) {
+    // The most common ones are a byte, and their own marker.
+    if let Ok(int @ ..=127) = u8::try_from(int) {
+        out.push(int);
+    } else if let Ok(int) = i64::try_from(int) {
         write_i64(out, int);
     } else {
         write_u64(out, u64::try_from(int).map_err(|_| NotExpressible)?);

@@ -230,7 +230,7 @@ impl<P: Default> Net<P> {
     /// else has to be told first. It is the short way, for most payloads; [`Net::poll`] is for all.
     #[inline]
     pub(crate) fn next_payload(&mut self, inbox: &mut Inbox) -> bool {
-        if !self.events.is_empty() || !self.faults.is_empty() {
+        if !self.has_no_news() {
             return false;
         }
         let transport = self.links.get_mut(self.turn).and_then(|link| link.transport.as_mut());
@@ -322,6 +322,12 @@ impl<P: Default> Net<P> {
                 transport.flush(self.now);
             }
         }
+    }
+
+    /// Whether there is nothing to tell.
+    #[inline]
+    pub(crate) fn has_no_news(&self) -> bool {
+        self.events.is_empty() && self.faults.is_empty() && self.more_faults == 0
     }
 
     pub(crate) fn next_fault(&mut self) -> Option<Fault> {

@@ -15,7 +15,7 @@ use crate::codec::CodecError;
 use crate::dialect::Dialect;
 use crate::error::{FaultCause, SendError};
 use crate::id::PeerId;
-use crate::message::{MapRef, Outgoing, RESERVED, ValueRef};
+use crate::message::{MapRef, Outgoing, ValueRef};
 use crate::reason::DisconnectReason;
 use crate::slab::Key;
 use crate::trace::Step;
@@ -171,7 +171,7 @@ impl<P: Default> Net<P> {
     /// The canonical bytes of a message that may be sent.
     fn check<'o>(&self, message: &'o Outgoing) -> Result<&'o [u8], SendError> {
         let canonical = message.to_bytes()?;
-        if message.action().starts_with(RESERVED) {
+        if message.is_reserved() {
             return Err(SendError::Reserved);
         }
         let (limits, (elements, depth)) = (self.config.limits(), message.measure());

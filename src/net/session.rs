@@ -29,7 +29,7 @@ use crate::config::Config;
 use crate::error::SendError;
 use crate::id::PeerId;
 use crate::limits::after;
-use crate::message::{Encoder, IntoValue, Message, Outgoing, RESERVED, ValueError, ValueRef};
+use crate::message::{Encoder, IntoValue, Message, Outgoing, ValueError, ValueRef};
 use crate::quote::Plain;
 use crate::reason::{ConnectError, DisconnectReason, ProtocolError};
 use crate::trace::Step;
@@ -258,7 +258,7 @@ impl<P: Default> Net<P> {
         let Some(entry) = self.peers.get_mut(peer.0) else { return Verdict::Session };
         let first = !std::mem::replace(&mut entry.has_spoken, true);
         match entry.phase {
-            Phase::Up if message.action().starts_with(RESERVED) => {
+            Phase::Up if message.is_reserved() => {
                 if entry.vitals.is_some() {
                     self.hear_control(peer, message);
                     return Verdict::Session;

@@ -87,8 +87,8 @@ pub(crate) trait Transport: fmt::Debug + Send {
     /// until the next call.
     fn poll(&mut self, now: Instant, inbox: &mut Inbox) -> Option<Incoming>;
 
-    /// Goes on to the next payload of the connection that the last one came from, if it has come and
-    /// is still its turn; otherwise `poll` goes on.
+    /// Goes on to the next payload of the connection that the last one came from, if it has come
+    /// and is still its turn; otherwise `poll` goes on.
     fn next_payload(&mut self, inbox: &mut Inbox) -> bool;
 
     /// Says whose a connection is: what is told of it from then on is told of this peer.

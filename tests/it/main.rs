@@ -4,7 +4,6 @@
 mod actor;
 mod alloc;
 mod attacks;
-mod attacks_links;
 mod bencode;
 mod bounds;
 #[cfg(target_os = "linux")]

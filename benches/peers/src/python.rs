@@ -1,6 +1,6 @@
-//! PodSixNet and repod, where a Python with them is found: `HEXAPOD_PEERS_PYTHON`, or `python3`.
-//! Their servers run in a process of their own and count in it, so of the workloads only the echo
-//! is theirs; their own clients are left out.
+//! PodSixNet and repod, where a Python with them is found: `HEXAPOD_PODSIXNET_PYTHON`,
+//! `HEXAPOD_REPOD_PYTHON`, or `python3`. Their servers run in a process of their own and count in
+//! it, so of the workloads only the echo is theirs; their own clients are left out.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpStream};
@@ -22,8 +22,6 @@ pub(crate) struct Python {
 }
 
 const PODSIXNET: &str = r#"
-import sys
-from time import sleep
 from PodSixNet.Channel import Channel
 from PodSixNet.Server import Server
 class Echo(Channel):
@@ -38,59 +36,63 @@ while True:
 "#;
 
 const REPOD: &str = r#"
-import socket, sys
+import socket, threading, time
 from repod import Channel, Server
 class Echo(Channel):
-    def on_move(self, data: dict) -> None:
+    def Network_move(self, data: dict) -> None:
         self.send(data)
 free = socket.socket()
 free.bind(("127.0.0.1", 0))
 port = free.getsockname()[1]
 free.close()
-print(port, flush=True)
+def tell():
+    while socket.socket().connect_ex(("127.0.0.1", port)):
+        time.sleep(0.01)
+    print(port, flush=True)
+threading.Thread(target=tell, daemon=True).start()
 class Echoes(Server):
     channel_class = Echo
 Echoes(host="127.0.0.1", port=port).launch()
 "#;
 
-/// The servers whose libraries a Python here can import.
+/// The servers whose libraries a Python here can import. They need not be the same Python:
+/// PodSixNet wants one of before 3.12, and repod one of 3.12 or newer.
 pub(crate) fn found() -> Vec<Python> {
-    let interpreter =
-        std::env::var("HEXAPOD_PEERS_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    let all = [
-        ("podsixnet", "PodSixNet.Server", PODSIXNET, rencode as fn() -> Vec<u8>, 0),
-        ("repod", "repod", REPOD, typed::frame as fn() -> Vec<u8>, 22),
-    ];
-    let can_import = |module: &str| {
-        let import = format!("import {module}");
-        let tried = Command::new(&interpreter)
-            .args(["-c", &import])
-            .stderr(Stdio::null())
-            .stdout(Stdio::null())
-            .status();
-        tried.is_ok_and(|status| status.success())
-    };
-    let found = all.into_iter().filter(|(_, module, ..)| can_import(module));
-    let found = found.map(|(name, _, program, frame, greeting)| Python {
-        name,
-        interpreter: interpreter.clone(),
-        program,
-        frame,
-        greeting,
+    let podsixnet = find("HEXAPOD_PODSIXNET_PYTHON", "PodSixNet.Server").map(|interpreter| {
+        Python { name: "podsixnet", interpreter, program: PODSIXNET, frame: rencode, greeting: 0 }
     });
-    let found: Vec<_> = found.collect();
-    if found.len() < 2 {
-        println!("PodSixNet and repod take part where a Python has them: HEXAPOD_PEERS_PYTHON");
-    }
-    found
+    let repod = find("HEXAPOD_REPOD_PYTHON", "repod").map(|interpreter| Python {
+        name: "repod",
+        interpreter,
+        program: REPOD,
+        frame: typed::frame,
+        greeting: 22,
+    });
+    podsixnet.into_iter().chain(repod).collect()
 }
 
-/// The message in PodSixNet's rencode, with its terminator.
+/// A Python that can import the module: the one that the variable names, or the usual one.
+fn find(variable: &str, module: &str) -> Option<String> {
+    let interpreter = std::env::var(variable).unwrap_or_else(|_| "python3".to_owned());
+    let tried = Command::new(&interpreter)
+        .args(["-c", &format!("import {module}")])
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .status();
+    if tried.is_ok_and(|status| status.success()) {
+        return Some(interpreter);
+    }
+    println!("{module} does not take part: {interpreter} cannot import it; see {variable}");
+    None
+}
+
+/// The message in PodSixNet's rencode, with its terminator; its floats are of 32 bits, as those of
+/// its answer will be.
 fn rencode() -> Vec<u8> {
-    let mut frame = b"\x6b\x86action\x84move\x82id\x07\x81x\x2c".to_vec();
-    frame.extend(1.5_f64.to_be_bytes());
-    frame.extend(b"\x81y\x2c");
-    frame.extend((-2.25_f64).to_be_bytes());
+    let mut frame = b"\x6b\x86action\x84move\x82id\x07\x81x\x42".to_vec();
+    frame.extend(1.5_f32.to_be_bytes());
+    frame.extend(b"\x81y\x42");
+    frame.extend((-2.25_f32).to_be_bytes());
     frame.extend(b"\x84name\x88player-7\0---\0");
     frame
 }
@@ -124,7 +126,7 @@ impl Contender for Python {
         true
     }
 
-    fn serve(&self, job: Job, desk: &Desk) {
+    fn serve(&self, _job: Job, desk: &Desk) {
         let mut child = Command::new(&self.interpreter)
             .args(["-c", self.program])
             .stdout(Stdio::piped())
@@ -133,13 +135,11 @@ impl Contender for Python {
             .expect("a Python");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("its output");
-        BufReader::new(stdout).read_line(&mut line).expect("a port");
+        // It stays open until the end: PodSixNet tells each connection, and dies of a closed pipe.
+        let mut stdout = BufReader::new(stdout);
+        stdout.read_line(&mut line).expect("a port");
         let port: u16 = line.trim().parse().expect("a port");
         let addr = SocketAddr::from(([127, 0, 0, 1], port));
-        let _ = job;
-        while TcpStream::connect(addr).is_err() && desk.is_open() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
         desk.open(addr);
         while desk.is_open() {
             std::thread::sleep(Duration::from_millis(10));

@@ -208,6 +208,11 @@ impl Book {
         game.saturating_sub(self.begun.len())
     }
 
+    /// How many bytes wait, the library's own included, frames left out.
+    pub(super) fn waiting_in_all(&self) -> usize {
+        self.expected.iter().map(|(heard, _)| heard.len()).sum()
+    }
+
     /// Whether all that was sent is on the wire.
     pub(super) fn is_empty(&self) -> bool {
         self.expected.is_empty()

@@ -1,7 +1,7 @@
 //! Ends: at once, or gracefully, which delivers first what a link was sent.
 //!
 //! ```text
-//! write …, shut down the writing half, read until the far end is through | the time is over ──> gone
+//! write …, shut down the writing half, read until the far end is through | time is over ──> gone
 //! ```
 
 use std::io::ErrorKind;

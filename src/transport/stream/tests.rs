@@ -6,7 +6,7 @@ use super::super::Pipe;
 use super::closing::DRAINED_READS;
 use super::*;
 use crate::frame::LengthPrefix;
-use crate::limits::QUIET_AFTER;
+use crate::limits::{QUIET_AFTER, READ_BUFFER};
 use crate::reason::{DisconnectReason, Timeout};
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex};
@@ -192,6 +192,24 @@ fn the_share_of_a_pump_is_kept_and_the_rest_comes_next() {
     assert_eq!(bench.pump(), ["open", "1", "2"]);
     assert_eq!(bench.pump(), ["3", "4"]);
     assert_eq!(bench.pump(), ["5", "closed by the peer"]);
+}
+
+/// Whoever has said less than a read can take has no more to say for now: asking again would be a
+/// system call in vain, for each peer that says something.
+#[test]
+fn a_short_read_ends_a_turn() {
+    let mut bench = Bench::new(Config::new());
+    assert_eq!(bench.pump(), ["open"]);
+    for lens in [&[1][..], &[2, 3], &[READ_BUFFER - 5]] {
+        bench.reads(Ok(&frames(lens)));
+        bench.pipe.0.lock().unwrap().read_calls = 0;
+        assert_eq!(bench.pump().len(), lens.len());
+        assert_eq!(bench.pipe.0.lock().unwrap().read_calls, 1, "{lens:?}");
+    }
+    // A full one may not have been all.
+    bench.reads(Ok(&frames(&[READ_BUFFER - 4])));
+    bench.reads(Ok(&frames(&[4])));
+    assert_eq!(bench.pump(), [(READ_BUFFER - 4).to_string(), "4".to_owned()]);
 }
 
 /// Design section 8: which kinds of error mean what, whatever the system.

@@ -180,6 +180,29 @@ fn case_23_texts_that_are_no_utf8() {
     });
 }
 
+/// Short texts are looked at many bytes at a time: not one is passed over.
+#[test]
+fn case_23_one_byte_that_is_no_text_at_every_place_of_texts_of_every_length() {
+    let mut scene = Scene::usual(Dialect::REPOD);
+    for len in 1..=40_usize {
+        for place in 0..len {
+            let mut text = vec![b'x'; len];
+            text[place] = 0xff;
+            let head = if len < 32 { vec![0xa0 | len as u8] } else { vec![0xd9, len as u8] };
+            let text = [head, text].concat();
+            // As an action, a key, a value, and one further down.
+            for payload in [
+                [b"\x81\xa6action", &text[..]].concat(),
+                [b"\x82\xa6action\xa4chat", &text[..], b"\x01"].concat(),
+                with(&text),
+                with(&[&b"\x92\x01"[..], &text].concat()),
+            ] {
+                scene.attack(&frame(&payload)).is_p_about("is not UTF-8");
+            }
+        }
+    }
+}
+
 #[test]
 fn case_24_trailing_bytes() {
     on_both(|scene| {

@@ -14,7 +14,7 @@ use super::{page, rows};
 use crate::harness::{Network, Stream, frame, until};
 
 /// A limit as people write it, as the code shows it.
-fn figure(text: &str) -> String {
+pub(super) fn figure(text: &str) -> String {
     let (number, unit) = text.split_once(' ').unwrap_or((text, ""));
     let number: u64 = number.replace(',', "").parse().unwrap_or_else(|_| panic!("{text}"));
     match unit {
@@ -26,8 +26,8 @@ fn figure(text: &str) -> String {
     }
 }
 
-#[test]
-fn every_limit_is_there_with_its_default() {
+/// The fields that are limits, with their defaults.
+pub(super) fn limits() -> Vec<(String, String)> {
     let config = format!("{:#?}", Config::new());
     let mut fields: Vec<_> = config
         .lines()
@@ -36,7 +36,12 @@ fn every_limit_is_there_with_its_default() {
         .collect();
     assert!(fields.len() > 15, "{config}");
     fields.retain(|(name, _)| !["game", "version", "dialect", "quiet"].contains(&&name[..]));
+    fields
+}
 
+#[test]
+fn every_limit_is_there_with_its_default() {
+    let mut fields = limits();
     let page = page("_6_limits.rs");
     let table: Vec<_> = rows(&page, "field")
         .iter()

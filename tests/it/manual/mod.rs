@@ -1,6 +1,7 @@
 //! The manual, held against the library, page by page: its statements, tables, bytes, its Python.
 //! Its Rust examples are doc tests; the programs of its tutorial are run in `tutorial.rs`.
 
+mod _10_security;
 mod _2_messages;
 mod _4_pump;
 mod _5_ends;

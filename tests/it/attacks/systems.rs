@@ -20,7 +20,7 @@ mod processes {
     use hexapod::{Client, Config, msg};
 
     use crate::actor::{Patience, myself, start};
-    use crate::attacks_links::{noise, room_for, size, streams};
+    use crate::attacks::{noise, room_for, size, streams};
     use crate::examples::Program;
     use crate::harness::{GREETING, Network, Stream, until};
     use crate::hostile::Scene;
@@ -32,7 +32,7 @@ mod processes {
     /// A process that holds so many links, on each of which it has said something, until its input
     /// ends; then it says one thing more on each, and leaves.
     fn many_links(addr: &str, count: usize) -> Program {
-        let role = "attacks_links::systems::processes::holds_many_links";
+        let role = "attacks::systems::processes::holds_many_links";
         let mut command = myself();
         command.args(["--exact", role, "--ignored", "--nocapture"]);
         Program::start(command.env(LINKS, format!("{addr} {count}")))

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use hexapod::{Client, Config, Context, Handlers, PeerId, SendError, Server, Value, msg};
 
-use super::{Dice, framed, in_memory, noise, size};
+use super::{Random, frame_of, in_memory, noise, size};
 use crate::harness::{GREETING, Network, on_both, until};
 use crate::hostile::Scene;
 
@@ -21,7 +21,7 @@ fn case_64_a_panic_of_a_handler_hurts_one_message_and_no_other_peer() {
         scene.server.on("boom", |_, _| panic!("on purpose"));
         scene.server.on("count", |ctx, _| ctx.state.noise += 1);
         let mut stream = scene.stream();
-        let (boom, count) = (framed(&msg!("boom")), framed(&msg!("count")));
+        let (boom, count) = (frame_of(&msg!("boom")), frame_of(&msg!("count")));
         for _ in 0..10 {
             stream.say(&[&boom[..], &count, &boom, &boom, &count].concat());
         }
@@ -51,9 +51,9 @@ struct Story {
 
 /// Does something that a handler may do, to anybody.
 fn act(ctx: &mut Context<'_, Story, u32>) {
-    let mut dice = Dice(ctx.state.dice);
+    let mut dice = Random(ctx.state.dice);
     let everybody: Vec<PeerId> = ctx.state.up.keys().copied().collect();
-    let somebody = everybody[dice.below(everybody.len() as u64) as usize];
+    let somebody = everybody[dice.below(everybody.len())];
     match dice.below(9) {
         0 => ctx.send(msg!("x")),
         1 => ctx.send_to(somebody, msg!("x", bytes: vec![7_u8; 3000])),
@@ -91,13 +91,13 @@ fn case_65_handlers_do_whatever_they_like_to_anybody() {
             act(ctx);
         });
         let mut story = Story { dice: seed * 0x9e37_79b9, ..Story::default() };
-        let (mut streams, mut dice, mut now) = (Vec::new(), Dice(seed), Instant::now());
+        let (mut streams, mut dice, mut now) = (Vec::new(), Random(seed), Instant::now());
         for _ in 0..40 {
             now += Duration::from_millis(16);
             match (dice.below(4), &network) {
                 (0, Network::Memory(memory)) => streams.extend(memory.connect(addr).ok()),
                 (1, _) if !streams.is_empty() => {
-                    drop(streams.swap_remove(dice.below(streams.len() as u64) as usize));
+                    drop(streams.swap_remove(dice.below(streams.len())));
                 }
                 _ => {
                     for stream in &mut streams {
@@ -260,12 +260,12 @@ fn case_69_what_is_too_large_or_too_deep_is_refused_and_the_link_stays_good() {
         }
         let mut seen = Vec::new();
         let greeting = GREETING.len() - 4; // its max_frame is a shorter number here
-        let wanted = greeting + 3 * framed(&msg!("good")).len();
+        let wanted = greeting + 3 * frame_of(&msg!("good")).len();
         scene.until(|_| {
             stream.read_some(&mut seen).expect("open");
             seen.len() >= wanted
         });
-        assert!(seen.ends_with(&framed(&msg!("good")).repeat(3)), "not a byte of the others");
+        assert!(seen.ends_with(&frame_of(&msg!("good")).repeat(3)), "not a byte of the others");
         assert_eq!(scene.end().left, [""; 0]);
     });
 }
@@ -319,7 +319,7 @@ fn case_72_nothing_is_heard_of_who_was_sent_away() {
         });
         for round in 1..=10 {
             let mut stream = scene.stream();
-            let asks = [noise(), framed(&msg!("kick me")), noise().repeat(500)].concat();
+            let asks = [noise(), frame_of(&msg!("kick me")), noise().repeat(500)].concat();
             stream.say(&asks);
             scene.until(|scene| scene.world.left.len() == round);
             // What it goes on to say is drained, and delivered to nobody.
@@ -329,6 +329,28 @@ fn case_72_nothing_is_heard_of_who_was_sent_away() {
         }
         let world = scene.end();
         assert!(world.left.iter().all(|line| line.ends_with(": kicked: as you wish")));
+    });
+}
+
+/// What comes behind the kick may be no message at all: it does not make the end a rude one.
+#[test]
+fn case_72_last_words_arrive_whatever_the_peer_had_still_said() {
+    on_both(|network| {
+        let mut scene = Scene::new(network, Config::new());
+        scene.server.on("kick me", |ctx, _| {
+            let me = ctx.peer();
+            ctx.send(msg!("farewell"));
+            assert!(ctx.kick(me, ""));
+        });
+        let mut stream = scene.stream();
+        stream.say(&[frame_of(&msg!("kick me")), vec![0xff; 8]].concat());
+        let (mut seen, mut ended) = (Vec::new(), false);
+        scene.until(|scene| {
+            ended |= stream.read_some(&mut seen).expect("no reset");
+            ended && scene.world.left.len() == 1
+        });
+        assert!(seen.ends_with(&frame_of(&msg!("farewell"))));
+        assert_eq!(scene.end().left, ["#2: kicked"]);
     });
 }
 
