@@ -161,8 +161,8 @@ impl Pool {
     /// Empty storage for at least `needed` bytes.
     fn take(&mut self, needed: usize) -> Box<Storage> {
         let size = needed.next_power_of_two().max(SMALLEST);
-        // A much larger one would be wasted on a small need. Of the others the largest need not grow
-        // soon, and the newest is the warmest.
+        // A much larger one would be wasted on a small need. Of the others the largest need not
+        // grow soon, and the newest is the warmest.
         let near = self.spare.iter_mut().skip(doublings(size)).take(4).rev();
         if let Some(Ring(Some(storage))) = near.filter_map(Vec::pop).next() {
             self.bytes -= storage.cells.len();
