@@ -254,6 +254,7 @@ impl Config {
     }
 
     /// The bound on a peer's outbound bytes: at least one whole frame with its header fits.
+    #[inline]
     pub(crate) fn outbound(&self) -> usize {
         self.max_outbound.max(self.frame_len().saturating_add(16))
     }

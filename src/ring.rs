@@ -146,7 +146,8 @@ impl Storage {
 /// Storage that rings have handed back, kept for the next ones up to a bound.
 #[derive(Debug)]
 pub(crate) struct Pool {
-    spare: Vec<Ring>,
+    /// By their size: the smallest, twice as large, four times as large, …
+    spare: Vec<Vec<Ring>>,
     bytes: usize,
     max_bytes: usize,
 }
@@ -160,27 +161,35 @@ impl Pool {
     /// Empty storage for at least `needed` bytes.
     fn take(&mut self, needed: usize) -> Box<Storage> {
         let size = needed.next_power_of_two().max(SMALLEST);
-        // The newest are the warmest; a much larger one would be wasted on a small need.
-        let fits = |spare: &Ring| (size..=size * 4).contains(&spare.capacity());
-        let spare = self.spare.iter().rposition(fits).map(|found| self.spare.swap_remove(found));
-        match spare {
-            Some(Ring(Some(storage))) => {
-                self.bytes -= storage.cells.len();
-                storage
-            }
-            _ => Box::new(Storage { cells: vec![0; size], head: 0, len: 0 }),
+        // A much larger one would be wasted on a small need. Of the others the largest need not
+        // grow soon, and the newest is the warmest.
+        let near = self.spare.iter_mut().skip(doublings(size)).take(4).rev();
+        if let Some(Ring(Some(storage))) = near.filter_map(Vec::pop).next() {
+            self.bytes -= storage.cells.len();
+            return storage;
         }
+        Box::new(Storage { cells: vec![0; size], head: 0, len: 0 })
     }
 
     fn give(&mut self, mut ring: Ring) {
-        if let Some(storage) = &mut ring.0 {
-            if self.bytes + storage.cells.len() <= self.max_bytes {
-                self.bytes += storage.cells.len();
-                (storage.head, storage.len) = (0, 0);
-                self.spare.push(ring);
-            }
+        let Some(storage) = &mut ring.0 else { return };
+        let size = storage.cells.len();
+        if self.bytes + size > self.max_bytes {
+            return;
         }
+        (storage.head, storage.len) = (0, 0);
+        self.bytes += size;
+        let at = doublings(size);
+        if self.spare.len() <= at {
+            self.spare.resize_with(at + 1, Vec::new);
+        }
+        self.spare[at].push(ring);
     }
+}
+
+/// How often the smallest size doubles to make this one.
+fn doublings(size: usize) -> usize {
+    (size / SMALLEST).trailing_zeros() as usize
 }
 
 #[cfg(test)]
@@ -283,9 +292,9 @@ mod tests {
         let mut rings: Vec<Ring> = (0..3).map(|_| Ring::new()).collect();
         rings.iter_mut().for_each(|ring| ring.push(b"x", &mut pool));
         rings.iter_mut().for_each(|ring| ring.release(&mut pool));
-        assert_eq!((pool.spare.len(), pool.bytes), (2, 2 * SMALLEST));
+        assert_eq!((pool.spare[0].len(), pool.bytes), (2, 2 * SMALLEST));
         rings[0].push(b"y", &mut pool);
-        assert_eq!((pool.spare.len(), pool.bytes), (1, SMALLEST));
+        assert_eq!((pool.spare[0].len(), pool.bytes), (1, SMALLEST));
     }
 
     #[test]

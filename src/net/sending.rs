@@ -74,6 +74,7 @@ fn encode<'b>(
 }
 
 /// Hands a payload to a transport.
+#[inline]
 fn hand_over(
     links: &mut [Link],
     now: Instant,

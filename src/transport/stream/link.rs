@@ -13,8 +13,7 @@ use crate::ring::{Pool, Ring};
 /// How often a call is repeated that was interrupted by a signal, before it is left for later.
 const RETRIES: usize = 8;
 
-/// What is read of a link in every pump comes first, and what it seldom has is a pointer: there may
-/// be thousands of links, and most of them are idle.
+/// There may be thousands, and most of them are idle: what a link seldom has is a pointer.
 #[derive(Debug)]
 pub(super) struct Link<P> {
     pub(super) pipe: P,

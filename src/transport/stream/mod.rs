@@ -166,10 +166,9 @@ impl<S: Source> Transport for Streams<S> {
 
     fn send(&mut self, now: Instant, conn: Conn, payload: &[u8], whose: Whose) -> Result<(), Full> {
         let Some(link) = self.links.get_mut(conn) else { return Ok(()) };
-        match link.state {
-            State::Open | State::Ended(None) => {}
+        if !matches!(link.state, State::Open | State::Ended(None)) {
             // It cannot be delivered, and the peer's end says so.
-            State::Broken(_) | State::Ended(Some(_)) | State::Closing { .. } => return Ok(()),
+            return Ok(());
         }
         let (header, trailer) = (self.framing.header(payload.len()), self.framing.trailer());
         let len = header.as_bytes().len() + payload.len() + trailer.len();

@@ -55,29 +55,28 @@ impl<S: Source> Streams<S> {
     /// Gives the turn to the link in a slot, if it has something to say.
     pub(super) fn begin_turn(&mut self, now: Instant, slot: usize, inbox: &mut Inbox) {
         let Some((conn, link)) = self.links.at(slot) else { return };
+        if link.is_closing() {
+            return;
+        }
         let (mut read, mut progress) = (Read::default(), Progress::default());
-        match link.state {
-            State::Closing { .. } => return,
-            State::Open | State::Broken(_) if link.inbound.is_empty() => {
-                if !self.clock.is_full && link.is_quiet(now) {
-                    return;
-                }
-                read = link.read(now, inbox, &mut self.pool);
-                // Most have nothing to say, and that is all there is to be done for them.
-                if read.len == 0 && matches!(link.state, State::Open) {
-                    if link.unfinished.is_some() && link.is_quiet(now) {
-                        link.unfinished = None;
-                    }
-                    return;
-                }
+        if link.inbound.is_empty() && matches!(link.state, State::Open | State::Broken(_)) {
+            if !self.clock.is_full && link.is_quiet(now) {
+                return;
             }
-            _ => {
-                inbox.adopt(mem::take(&mut link.inbound));
-                if let Some(unfinished) = &mut link.unfinished {
-                    progress = mem::take(&mut unfinished.progress);
+            read = link.read(now, inbox, &mut self.pool);
+            // Most have nothing to say, and that is all there is to be done for them.
+            if read.len == 0 && matches!(link.state, State::Open) {
+                if link.unfinished.is_some() && link.is_quiet(now) {
+                    link.unfinished = None;
                 }
-                read.more = true;
+                return;
             }
+        } else {
+            inbox.adopt(mem::take(&mut link.inbound));
+            if let Some(unfinished) = &mut link.unfinished {
+                progress = mem::take(&mut unfinished.progress);
+            }
+            read.more = true;
         }
         let Config { messages_per_pump, bytes_per_pump, .. } = self.config;
         let (messages, bytes) = (messages_per_pump.max(1), bytes_per_pump.max(1));
