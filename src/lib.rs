@@ -34,9 +34,9 @@
 //!
 //! # Where to begin
 //!
-//! [**The manual**](manual) is a book in ten pages: a tutorial, messages, loops in engines and
+//! [**The manual**](manual) is a book in eleven pages: a tutorial, messages, loops in engines and
 //! without, what a pump does, ends and errors, limits, testing, the wire byte by byte, what is
-//! different for those who come from Python, and security. Then:
+//! different for those who come from Python, security, and scale. Then:
 //!
 //! * [`Server`] and [`Client`]: the two ends, each with an example.
 //! * [`msg!`] makes a message, [`Message::get`] reads one; [`IntoValue`] and [`FromValue`] say what
@@ -70,7 +70,7 @@
 //! * Memory is reserved by what has arrived, never by what a header claims.
 //!
 //! It does not encrypt, does not know who a player is, and does not cross a NAT. What that leaves
-//! for a game to do is on [the manual's last page](manual::_10_security).
+//! for a game to do is on [a page of the manual](manual::_10_security).
 //!
 //! # Features
 //!

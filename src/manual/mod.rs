@@ -15,6 +15,8 @@
 //!    new server.
 //! 10. [**Security**](_10_security): who may attack, what is promised against it, what a game must
 //!     do, and a list for the day before you open the port.
+//! 11. [**Scale**](_11_scale): what a pump costs, how many players a core carries, what runs out
+//!     first; what was tried to make it faster.
 //!
 //! New to all this? Read the first three pages; the others are there when you ask yourself
 //! something.
@@ -23,6 +25,7 @@
 //! code, its bytes with those of a server.
 
 pub mod _10_security;
+pub mod _11_scale;
 pub mod _1_tutorial;
 pub mod _2_messages;
 pub mod _3_loops;

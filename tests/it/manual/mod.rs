@@ -2,6 +2,7 @@
 //! Its Rust examples are doc tests; the programs of its tutorial are run in `tutorial.rs`.
 
 mod _10_security;
+mod _11_scale;
 mod _2_messages;
 mod _4_pump;
 mod _5_ends;
