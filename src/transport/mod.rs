@@ -190,3 +190,37 @@ pub(crate) enum Arrival<P> {
     /// A listener cannot accept now.
     Trouble(io::Error),
 }
+
+/// Every kind of error that the standard library has a name for and a system may give, and some
+/// that none should: for tests.
+#[cfg(test)]
+const ERROR_KINDS: [io::ErrorKind; 25] = {
+    use io::ErrorKind;
+    [
+        ErrorKind::NotFound,
+        ErrorKind::PermissionDenied,
+        ErrorKind::ConnectionRefused,
+        ErrorKind::ConnectionReset,
+        ErrorKind::HostUnreachable,
+        ErrorKind::NetworkUnreachable,
+        ErrorKind::ConnectionAborted,
+        ErrorKind::NotConnected,
+        ErrorKind::AddrInUse,
+        ErrorKind::AddrNotAvailable,
+        ErrorKind::NetworkDown,
+        ErrorKind::BrokenPipe,
+        ErrorKind::AlreadyExists,
+        ErrorKind::WouldBlock,
+        ErrorKind::InvalidInput,
+        ErrorKind::InvalidData,
+        ErrorKind::TimedOut,
+        ErrorKind::WriteZero,
+        ErrorKind::ResourceBusy,
+        ErrorKind::StorageFull,
+        ErrorKind::Interrupted,
+        ErrorKind::Unsupported,
+        ErrorKind::UnexpectedEof,
+        ErrorKind::OutOfMemory,
+        ErrorKind::Other,
+    ]
+};

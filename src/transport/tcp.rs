@@ -291,6 +291,7 @@ fn failure(target: &str, error: &io::Error, timeout: Duration) -> ConnectError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ERROR_KINDS;
     use super::*;
 
     const SOON: Duration = Duration::from_secs(5);
@@ -333,38 +334,6 @@ mod tests {
         assert_eq!((addr.port(), stream.nodelay().unwrap()), (port, true));
     }
 
-    /// Every kind of error that the standard library has a name for and a system may give, and one
-    /// that it has none for.
-    fn kinds() -> [ErrorKind; 25] {
-        [
-            ErrorKind::NotFound,
-            ErrorKind::PermissionDenied,
-            ErrorKind::ConnectionRefused,
-            ErrorKind::ConnectionReset,
-            ErrorKind::HostUnreachable,
-            ErrorKind::NetworkUnreachable,
-            ErrorKind::ConnectionAborted,
-            ErrorKind::NotConnected,
-            ErrorKind::AddrInUse,
-            ErrorKind::AddrNotAvailable,
-            ErrorKind::NetworkDown,
-            ErrorKind::BrokenPipe,
-            ErrorKind::AlreadyExists,
-            ErrorKind::WouldBlock,
-            ErrorKind::InvalidInput,
-            ErrorKind::InvalidData,
-            ErrorKind::TimedOut,
-            ErrorKind::WriteZero,
-            ErrorKind::ResourceBusy,
-            ErrorKind::StorageFull,
-            ErrorKind::Interrupted,
-            ErrorKind::Unsupported,
-            ErrorKind::UnexpectedEof,
-            ErrorKind::OutOfMemory,
-            ErrorKind::Other,
-        ]
-    }
-
     /// A listener that gives these results, and how often it was asked.
     struct Listener {
         accepting: Accepting,
@@ -403,7 +372,7 @@ mod tests {
     #[test]
     fn case_95_every_kind_of_error_of_accept_lets_the_next_one_in() {
         let begun = Instant::now();
-        for kind in kinds() {
+        for kind in ERROR_KINDS {
             let mut listener = Listener::new([Err(kind.into()), Ok(1), Ok(2)]);
             let seen: Vec<_> =
                 (0..4_u32).filter_map(|n| listener.next(begun + n * ACCEPT_REST)).collect();
@@ -458,7 +427,7 @@ mod tests {
 
     #[test]
     fn case_95_every_kind_of_error_of_connect_is_a_failed_attempt() {
-        for kind in kinds() {
+        for kind in ERROR_KINDS {
             let error = failure("there:1", &kind.into(), SOON);
             let fits = match kind {
                 ErrorKind::ConnectionRefused => matches!(error, ConnectError::Refused { .. }),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::super::Pipe;
+use super::super::{ERROR_KINDS, Pipe};
 use super::closing::DRAINED_READS;
 use super::*;
 use crate::frame::LengthPrefix;
@@ -52,33 +52,6 @@ impl Pipe for ScriptPipe {
         script.unshuttable.map_or(Ok(()), |kind| Err(kind.into()))
     }
 }
-
-/// Every kind of error that the standard library has a name for and a system may give for a
-/// socket, and some that none should.
-const KINDS: [ErrorKind; 22] = [
-    ErrorKind::NotFound,
-    ErrorKind::PermissionDenied,
-    ErrorKind::ConnectionRefused,
-    ErrorKind::ConnectionReset,
-    ErrorKind::HostUnreachable,
-    ErrorKind::NetworkUnreachable,
-    ErrorKind::ConnectionAborted,
-    ErrorKind::NotConnected,
-    ErrorKind::AddrInUse,
-    ErrorKind::AddrNotAvailable,
-    ErrorKind::NetworkDown,
-    ErrorKind::BrokenPipe,
-    ErrorKind::WouldBlock,
-    ErrorKind::InvalidInput,
-    ErrorKind::InvalidData,
-    ErrorKind::TimedOut,
-    ErrorKind::WriteZero,
-    ErrorKind::Interrupted,
-    ErrorKind::Unsupported,
-    ErrorKind::UnexpectedEof,
-    ErrorKind::OutOfMemory,
-    ErrorKind::Other,
-];
 
 /// A source of prepared pipes.
 #[derive(Debug)]
@@ -256,7 +229,7 @@ fn every_kind_of_error_ends_at_most_this_link() {
 #[test]
 fn case_95_no_kind_of_error_stalls_spins_panics_or_hurts_another_link() {
     const CALLS: usize = 60;
-    for kind in KINDS {
+    for kind in ERROR_KINDS {
         let is_later = matches!(kind, ErrorKind::WouldBlock | ErrorKind::Interrupted);
         let failing = || (0..CALLS).map(|_| Err(kind.into()));
         for place in ["read", "write", "shut down", "drain", "flush at the end"] {
