@@ -56,7 +56,7 @@
 //! Newcomers are accepted, greeted, and their `on_connect` runs. What every peer has sent is read,
 //! and each message goes to the handler of its action. Who has been silent for too long is
 //! disconnected. At the end, what was sent is written, with one system call per peer. It all
-//! happens on the thread that pumps, in [this order](manual::_4_pump).
+//! happens on the thread that pumps, in [this order](manual::_04_pump).
 //!
 //! # What it promises
 //!

@@ -84,7 +84,7 @@
 //! * **Trust no id, name or place in a message.** [`ctx.peer()`](crate::Context::peer) and what you
 //!   keep in the peer's data are true.
 //! * **Check values** before they change anything: [what to
-//!   believe](super::_2_messages#what-to-believe).
+//!   believe](super::_02_messages#what-to-believe).
 //! * **Ration actions.** The bounds above keep the server alive, not the game fair: a thousand
 //!   shots are a thousand messages, and one message may be dear to you.
 //! * **Bound what you keep of a peer**: lists, texts, objects in the world. The library bounds its
@@ -193,7 +193,7 @@
 //! 8. Your handlers were fuzzed: a [stranger in memory](crate::MemoryNetwork::connect) says what a
 //!    fuzzer thinks of, and the README has the twenty lines that it takes.
 //! 9. [`traffic`](crate::Server::traffic) and [`faults`](crate::Server::faults) are looked at now
-//!    and then: [how a game is watched](super::_7_testing).
+//!    and then: [how a game is watched](super::_07_testing).
 //!
 //! What was tried against the library, and what came of it, case by case, is in `tests/ATTACKS.md`;
 //! how to report a hole, in `SECURITY.md`.

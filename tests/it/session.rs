@@ -322,7 +322,7 @@ fn a_tracer_is_shown_every_step_of_both_ends_in_order() {
     let [here, there, nowhere] = logs.map(|log| log.lock().expect("no panic").join("\n"));
     let from = here.lines().next().and_then(|line| line.rsplit(' ').next());
     let from = from.expect("an address").to_owned();
-    let blocks = blocks(&page("_7_testing.rs"), "text");
+    let blocks = blocks(&page("_07_testing.rs"), "text");
     assert_eq!(here + "\n", blocks[0].replace("127.0.0.1:53422", &from), "as in the manual");
     assert_eq!(
         there,

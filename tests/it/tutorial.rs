@@ -125,7 +125,7 @@ impl Built {
 
 #[test]
 fn the_tutorial_does_what_it_says() {
-    let page = page("_1_tutorial.rs");
+    let page = page("_01_tutorial.rs");
     let programs = listings(&page);
     let names: Vec<_> = programs.iter().map(|listing| listing.name.clone()).collect();
     let pairs = ["echo", "chat", "counter"];
@@ -209,7 +209,7 @@ fn the_tutorial_does_what_it_says() {
 
 #[test]
 fn the_programs_for_engines_compile() {
-    let programs = listings(&page("_3_loops.rs"));
+    let programs = listings(&page("_03_loops.rs"));
     let names: Vec<_> = programs.iter().map(|listing| &listing.name[..]).collect();
     assert_eq!(names, ["macroquad_game", "bevy_game"]);
     if env::var_os("HEXAPOD_ENGINES").is_none() {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::_6_limits::{figure, limits};
+use super::_06_limits::{figure, limits};
 use super::{page, rows};
 
 #[test]

@@ -1,13 +1,13 @@
 //! The manual, held against the library, page by page: its statements, tables, bytes, its Python.
 //! Its Rust examples are doc tests; the programs of its tutorial are run in `tutorial.rs`.
 
+mod _02_messages;
+mod _04_pump;
+mod _05_ends;
+mod _06_limits;
+mod _08_wire;
 mod _10_security;
 mod _11_scale;
-mod _2_messages;
-mod _4_pump;
-mod _5_ends;
-mod _6_limits;
-mod _8_wire;
 
 use std::fs;
 use std::path::Path;

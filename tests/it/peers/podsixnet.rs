@@ -455,7 +455,7 @@ fn messages_full_of_terminators_come_back_from_a_podsixnet() {
 #[test]
 fn the_two_chats_of_the_manual_do_the_same() {
     let Some(python) = PODSIXNET.find() else { return };
-    let page = page("_9_from_python.rs");
+    let page = page("_09_from_python.rs");
     let blocks = blocks(&page, "python");
     let [program] = &blocks[..] else { panic!("one program in Python") };
     let bound = "chat = Chat(localaddr=(\"127.0.0.1\", 31425))\n";

@@ -200,4 +200,4 @@
 //! every player's lag. After a pause (a debugger, a suspended laptop) nobody is punished for it:
 //! the first pump reads before it judges.
 //!
-//! Next: [what a pump does, in order](super::_4_pump).
+//! Next: [what a pump does, in order](super::_04_pump).

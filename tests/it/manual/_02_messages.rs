@@ -71,7 +71,7 @@ fn each_type_goes_out_and_is_read_as_the_table_says() {
         ("`Timestamp`", goes_out(time), reads::<Timestamp>(), vec!["a point in time"]),
         ("`Value`", goes_out(Value::Nil), reads::<Value>(), all),
     ];
-    let rows = rows(&page("_2_messages.rs"), "Rust");
+    let rows = rows(&page("_02_messages.rs"), "Rust");
     assert_eq!(rows.len(), table.len());
     for (row, (rust, out, reads, accepted)) in rows.iter().zip(table) {
         assert_eq!(row[0], rust);

@@ -150,4 +150,4 @@
 //! client that was suspended for longer than the server's patience finds the server's goodbye:
 //! `EndedByPeer`.
 //!
-//! Next: [what is bounded, and by how much](super::_6_limits).
+//! Next: [what is bounded, and by how much](super::_06_limits).

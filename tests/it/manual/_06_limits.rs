@@ -42,7 +42,7 @@ pub(super) fn limits() -> Vec<(String, String)> {
 #[test]
 fn every_limit_is_there_with_its_default() {
     let mut fields = limits();
-    let page = page("_6_limits.rs");
+    let page = page("_06_limits.rs");
     let table: Vec<_> = rows(&page, "field")
         .iter()
         .map(|row| (row[0].trim_matches('`').to_owned(), figure(&row[1])))
@@ -294,7 +294,7 @@ fn every_limit_is_passed_where_its_row_says() {
         other => panic!("{other}: no test"),
     };
     let mut before = String::new();
-    for row in rows(&page("_6_limits.rs"), "field") {
+    for row in rows(&page("_06_limits.rs"), "field") {
         let field = row[0].trim_matches('`');
         // "The same" is said of the row before.
         let said = if row[3] == "the same" { before } else { row[3].clone() };

@@ -30,7 +30,7 @@ fn hears(stream: &mut Stream, len: usize, mut pump: impl FnMut()) -> Vec<u8> {
 
 #[test]
 fn the_bytes_of_the_wire_are_what_goes_over_it() {
-    let blocks = blocks(&page("_8_wire.rs"), "text");
+    let blocks = blocks(&page("_08_wire.rs"), "text");
     let [message, greeting, hello, ping, pong, bye] = &blocks[..] else {
         panic!("{} blocks of bytes", blocks.len());
     };
@@ -120,7 +120,7 @@ fn python() -> Option<&'static str> {
 
 #[test]
 fn the_client_in_python_is_sixty_lines_and_a_hexapod() {
-    let blocks = blocks(&page("_8_wire.rs"), "python");
+    let blocks = blocks(&page("_08_wire.rs"), "python");
     let [program] = &blocks[..] else { panic!("one program") };
     assert!(program.lines().count() <= 60, "{} lines", program.lines().count());
     let Some(python) = python() else { return };
@@ -234,7 +234,7 @@ fn kind(at: usize, value: &str) -> &'static str {
 fn every_first_byte_is_in_the_table_and_means_what_it_says() {
     let byte = |text: &str| u8::from_str_radix(text.trim_matches('`'), 16).expect("a byte");
     let mut covered = Vec::new();
-    for row in rows(&page("_8_wire.rs"), "first byte") {
+    for row in rows(&page("_08_wire.rs"), "first byte") {
         let firsts: Vec<u8> = match row[0].split_once(" … ") {
             Some((from, to)) => (byte(from)..=byte(to)).collect(),
             None => row[0].split(' ').map(byte).collect(),
@@ -374,7 +374,7 @@ fn a_client_of_another_version_says_hello_and_closes_without_a_goodbye() {
     let stream = far.expect("accepted").0;
     stream.set_nonblocking(true).expect("non-blocking");
     let mut stream = Stream::Tcp(stream);
-    stream.say(&bytes(&blocks(&page("_8_wire.rs"), "text")[1]));
+    stream.say(&bytes(&blocks(&page("_08_wire.rs"), "text")[1]));
     let mut heard = Vec::new();
     until(|| {
         client.pump(&mut log);
@@ -416,7 +416,7 @@ fn pings_of_any_number_are_answered_and_goodbyes_are_read_as_the_table_says() {
     assert_eq!(numbers, [0, 1, 300, u64::MAX].map(Value::from));
 
     // A server's goodbyes: the codes of the table, each for its reason; of a text the beginning.
-    let rows = rows(&page("_8_wire.rs"), "code");
+    let rows = rows(&page("_08_wire.rs"), "code");
     let long = "ä".repeat(600);
     let mut codes = Vec::new();
     for end in 0..4 {

@@ -76,4 +76,4 @@
 //! # }
 //! ```
 //!
-//! Next: [how to test a game on it](super::_7_testing).
+//! Next: [how to test a game on it](super::_07_testing).

@@ -254,4 +254,4 @@
 //!         print(action, message, flush=True)
 //! ```
 //!
-//! Next: [for those who come from Python](super::_9_from_python).
+//! Next: [for those who come from Python](super::_09_from_python).

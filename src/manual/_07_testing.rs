@@ -5,7 +5,7 @@
 //!
 //! A [`MemoryNetwork`](crate::MemoryNetwork) carries bytes as TCP does, without a system: no port
 //! is taken, nothing has to be waited for, and a pump has done when it returns. Here are the rules
-//! of [the tutorial's counter](super::_1_tutorial), tested:
+//! of [the tutorial's counter](super::_01_tutorial), tested:
 //!
 //! ```
 //! use hexapod::{Client, MemoryNetwork, Server, msg};
@@ -161,4 +161,4 @@
 //! [`traffic`](crate::Server::traffic) and [`faults`](crate::Server::faults) in all, and what a
 //! single pump has done: the [`Activity`](crate::Activity) that it returns.
 //!
-//! Next: [what goes over the wire](super::_8_wire).
+//! Next: [what goes over the wire](super::_08_wire).

@@ -236,10 +236,10 @@
 //! Never trust what a client says. It may be another program than yours: here it adds ten at most,
 //! or is sent away, with a reason that its player reads. `msg.get::<i64>` has already refused what
 //! is no whole number, and [`Config`](crate::Config) bounds how much anybody can send. [What to
-//! believe](super::_2_messages#what-to-believe) has the rest.
+//! believe](super::_02_messages#what-to-believe) has the rest.
 //!
-//! The rules are a function of their own, so that [a test can have them](super::_7_testing) without
-//! a network.
+//! The rules are a function of their own, so that [a test can have them](super::_07_testing)
+//! without a network.
 //!
 //! ```no_run
 //! // src/bin/counter_client.rs
@@ -292,4 +292,4 @@
 //! the end: kicked: 11 at once is cheating
 //! ```
 //!
-//! Next: [what a field can be, and what to believe](super::_2_messages).
+//! Next: [what a field can be, and what to believe](super::_02_messages).

@@ -242,4 +242,4 @@
 //! a plain one whose bytes are no messages: those are cut off. What the other side was still saying
 //! is not heard. Where the peer ends it, all that it had said is heard, then comes `on_disconnect`.
 //!
-//! Next: [every reason for an end](super::_5_ends).
+//! Next: [every reason for an end](super::_05_ends).

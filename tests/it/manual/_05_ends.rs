@@ -32,7 +32,7 @@ fn check(rows: &[Vec<String>], variants: &[String], samples: &[(&str, String)]) 
 
 #[test]
 fn every_reason_for_an_end_is_there_with_its_words() {
-    let page = page("_5_ends.rs");
+    let page = page("_05_ends.rs");
     let all = rows(&page, "value");
     let count = |file, name| variants(file, name).len();
     let reasons = count("reason.rs", "DisconnectReason");
@@ -138,7 +138,7 @@ fn every_fault_is_there_with_its_words() {
         let action = has_action.then(|| "move".to_owned());
         (name, Fault { peer, action, cause }.to_string())
     });
-    let rows = rows(&page("_5_ends.rs"), "cause");
+    let rows = rows(&page("_05_ends.rs"), "cause");
     check(&rows, &variants("error.rs", "FaultCause"), &samples);
 }
 

@@ -281,4 +281,4 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Next: [where the loop is already somebody else's](super::_3_loops).
+//! Next: [where the loop is already somebody else's](super::_03_loops).
