@@ -15,6 +15,7 @@
 //! | peer that has nothing to say | 0.35 µs | one system call; the library's own part is a twentieth of it |
 //! | peer that has something to say | about 0.7 µs | the same call, with bytes |
 //! | message heard, of 57 bytes | 0.09 µs | the system's copies, framing, checking, calling the handler, four `get`s |
+//! | byte of a longer message | 0.4 ns | the system's copies, and a look at each; in one of 100 kB 0.23 ns |
 //! | message made | 0.05 µs | `msg!` with four fields |
 //! | message to one more peer of a broadcast | 0.1 µs | encoded once, copied into each queue |
 //! | peer that something was sent to | 3.6 µs | one system call, however many messages wait |
