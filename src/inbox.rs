@@ -3,8 +3,8 @@
 //! ```text
 //! socket ──read──> buffer [ frame | frame | fra ]          one peer's turn, nothing owned by it
 //!                                          └─stow──> ring   kept by the peer until the rest comes
-//! socket ──read──> buffer [ fra:me | frame ]       its next turn: what it kept goes in front,
-//!                           or behind a long one into the ring, where it stays
+//! socket ──read──> buffer [ fra:me | frame ]       its next turn: what it kept goes in front of
+//!                           what has come, or the less that has come goes behind it into the ring
 //! ```
 //!
 //! There is one for all peers. It lends its bytes to the message that a handler sees, and nothing
@@ -97,7 +97,8 @@ impl Inbox {
             Ok(len) => len.min(READ_BUFFER),
             Err(error) => return Err(error.kind()),
         };
-        if !self.ring.is_empty() && self.ring.len() <= FRONT {
+        // No more is moved than has come: who sends byte by byte moves nothing but that byte.
+        if !self.ring.is_empty() && self.ring.len() <= len.min(FRONT) {
             self.put_in_front(pool);
         }
         if self.ring.is_empty() {
@@ -231,5 +232,41 @@ pub(crate) fn translate(
         }
         (Ok(()), Err(error)) => Err(Unread::NotAMessage(MessageError::NotExpressible(error))),
         (Ok(()), Ok(())) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads so many bytes behind an unfinished frame that a peer has kept; tells what is where.
+    fn read_behind(kept: usize, len: usize) -> (usize, usize) {
+        let (mut inbox, mut pool) = (Inbox::new(), Pool::new(1 << 20));
+        let mut ring = Ring::new();
+        ring.push(&vec![7; kept], &mut pool);
+        inbox.adopt(ring);
+        inbox
+            .read(&mut pool, |buffer| {
+                buffer[..len].fill(8);
+                Ok(len)
+            })
+            .expect("a read");
+        let input = inbox.input();
+        assert_eq!(input.len(), kept + len);
+        let start = input.from(kept.saturating_sub(1)).start::<2>();
+        assert_eq!(start, (kept > 0 && len > 0).then_some([7, 8]), "{kept} and {len}");
+        (inbox.ring.len(), inbox.unread.len())
+    }
+
+    #[test]
+    fn no_more_is_moved_than_has_come() {
+        for kept in [1, 20, FRONT, FRONT + 1, 3 * FRONT] {
+            for len in [1, 19, 20, FRONT, READ_BUFFER] {
+                let all = kept + len;
+                let in_front = kept <= FRONT && kept <= len;
+                let expected = if in_front { (0, all) } else { (all, 0) };
+                assert_eq!(read_behind(kept, len), expected, "{kept} and {len}");
+            }
+        }
     }
 }
