@@ -59,6 +59,9 @@ pub(super) struct Line {
     pub(super) left: bool,
     /// Why it has left.
     pub(super) reason: Option<DisconnectReason>,
+    /// How long it had been silent when it was given up, if that is told by a later pump only: a
+    /// handler's panic has kept it from being told by its own.
+    pub(super) silent_for: Option<Duration>,
     /// How many of the last bytes to it the server has told to be lost.
     pub(super) undelivered: Option<usize>,
     pub(super) dialect: Dialect,
@@ -538,7 +541,10 @@ impl World {
             DisconnectReason::Shutdown => self.closing,
             // These do not wait for what was sent to be handled.
             DisconnectReason::Timeout(Timeout::Idle) => match line.tap {
-                Some(_) => line.silence(self.now, self.resumed) > line.patience(&self.config),
+                Some(_) => {
+                    let silence = || line.silence(self.now, self.resumed);
+                    line.silent_for.unwrap_or_else(silence) > line.patience(&self.config)
+                }
                 None => true,
             },
             DisconnectReason::SlowConsumer { queued, max } => {

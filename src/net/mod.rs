@@ -15,7 +15,7 @@ mod sending;
 mod session;
 mod stats;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -55,7 +55,7 @@ pub(crate) struct Net<P> {
     /// Which transport is polled.
     turn: usize,
     peers: Slab<Entry<P>>,
-    per_address: HashMap<IpAddr, usize>,
+    per_address: BTreeMap<IpAddr, usize>,
     events: VecDeque<Lifecycle>,
     faults: VecDeque<Fault>,
     more_faults: u64,
@@ -135,7 +135,7 @@ impl<P: Default> Net<P> {
             dialects: Vec::new(),
             turn: 0,
             peers: Slab::new(),
-            per_address: HashMap::new(),
+            per_address: BTreeMap::new(),
             events: VecDeque::new(),
             faults: VecDeque::new(),
             more_faults: 0,

@@ -4,11 +4,13 @@
 //! HEXAPOD_SEEDS=10000 cargo test --release --all-features --lib simulation -- --nocapture
 //! HEXAPOD_SEED=17     one seed, with what happened in it
 //! HEXAPOD_FROM=5000   where the seeds begin
+//! HEXAPOD_SCRIPT=file a fuzzer's bytes instead of a seed, with what happened
 //! ```
 
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::env;
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -31,6 +33,18 @@ fn wish(name: &str) -> Option<u64> {
 
 fn play(seed: u64, diary: &Diary) -> Report {
     run(Choices::seed(seed), diary)
+}
+
+/// Plays, and prints what has happened whatever the end.
+fn tell(what: &str, choices: Choices) {
+    let diary = Diary::open();
+    match catch_unwind(AssertUnwindSafe(|| run(choices, &diary))) {
+        Ok(report) => println!("{}{what} is well: {report:?}", diary.read()),
+        Err(panic) => {
+            println!("{}", diary.read());
+            resume_unwind(panic);
+        }
+    }
 }
 
 fn words(panic: &(dyn Any + Send)) -> &str {
@@ -59,15 +73,11 @@ fn command(seed: u64) -> String {
 #[test]
 fn seeds() {
     if let Some(seed) = wish("HEXAPOD_SEED") {
-        let diary = Diary::open();
-        match catch_unwind(AssertUnwindSafe(|| play(seed, &diary))) {
-            Ok(report) => println!("{}seed {seed} is well: {report:?}", diary.read()),
-            Err(panic) => {
-                println!("{}", diary.read());
-                resume_unwind(panic);
-            }
-        }
-        return;
+        return tell(&format!("seed {seed}"), Choices::seed(seed));
+    }
+    if let Some(file) = env::var_os("HEXAPOD_SCRIPT") {
+        let script = fs::read(&file).expect("HEXAPOD_SCRIPT: a file that can be read");
+        return tell(&file.to_string_lossy(), Choices::script(&script));
     }
     let (count, from) = (wish("HEXAPOD_SEEDS").unwrap_or(SEEDS), wish("HEXAPOD_FROM").unwrap_or(0));
     let threads = thread::available_parallelism().map_or(1, |it| it.get().min(8));

@@ -222,6 +222,11 @@ impl Watch {
                     assert!(!is_late || !is_early, "{reason}, before it was due");
                     assert!(!times.has_ended, "ended twice");
                     times.has_ended = true;
+                    let line = &mut world.lines[at];
+                    if !line.left {
+                        line.listen();
+                        line.silent_for = Some(line.silence(world.now, world.resumed));
+                    }
                     let is_ours = is_from_here(&reason);
                     let tap = world.lines[at].tap.as_ref().expect("each has one").lock();
                     let said = !is_ours || times.max_frame.is_none() || times.said_goodbye;
