@@ -25,6 +25,9 @@ use crate::message::{Encoder, ValueRef};
 use crate::reason::{DisconnectReason, ProtocolError};
 use crate::transport::{Arrival, Close, Conn, Incoming, Pipe, Source, Streams, Transport, Whose};
 
+/// The longest payloads that a script may allow.
+pub(super) const LENGTHS: [usize; 8] = [1, 7, 60, 250, 300, 1000, 5000, 70_000];
+
 /// After so many steps without progress a pipe gives or takes one byte.
 const DULL: usize = 12;
 
@@ -40,7 +43,7 @@ pub(super) fn run(data: &[u8]) {
     let (count, long) = (1 + usize::from(head & 3).min(2), head >> 4 == 15);
     let (echo, closes) = (head & 4 != 0, head & 8 != 0);
     let config = Config::new()
-        .max_frame_len([1, 7, 60, 250, 300, 1000, 5000, 70_000][script.below(8)])
+        .max_frame_len(LENGTHS[script.below(LENGTHS.len())])
         .messages_per_pump([1, 2, 3, 7, 50, 1000][script.below(6)])
         .bytes_per_pump([1, 10, 100, 1000, 70_000, 1 << 20][script.below(6)])
         .max_outbound(0);
@@ -76,18 +79,18 @@ pub(super) fn run(data: &[u8]) {
 }
 
 /// What a stream holds, found by a loop that knows no rings.
-struct Reference {
+pub(super) struct Reference {
     max: usize,
     /// Where the frames begin, and where what follows them begins.
-    starts: Vec<usize>,
+    pub(super) starts: Vec<usize>,
     /// Where the frames end: how much of the stream must have been read to know each of them.
-    ends: Vec<usize>,
+    pub(super) ends: Vec<usize>,
     /// What follows the last whole frame.
-    rest: Rest,
+    pub(super) rest: Rest,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rest {
+pub(super) enum Rest {
     Nothing,
     /// The start of a frame: this many bytes.
     Unfinished(usize),
@@ -95,7 +98,7 @@ enum Rest {
     TooLong(usize),
 }
 
-fn reference(stream: &[u8], max: usize) -> Reference {
+pub(super) fn reference(stream: &[u8], max: usize) -> Reference {
     let (mut starts, mut ends, mut at) = (vec![0], Vec::new(), 0);
     let rest = loop {
         let left = stream.len() - at;

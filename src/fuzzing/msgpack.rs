@@ -31,9 +31,7 @@ pub(super) fn run(data: &[u8], measure: &mut Measure<'_>) {
     let usual = Config::new().limits();
     let tight = Limits { depth: 3, elements: 12 };
     let checked = [deep, usual, tight].map(|limits| check(data, limits));
-    let expected = reference(data, 0, DEEPEST).filter(|found| found.end == data.len());
-    let expected = expected.map(|found| (found.values, found.depth));
-    assert_eq!(checked[0].ok(), expected.filter(|found| found.1 < DEEPEST), "{:?}", checked[0]);
+    assert_eq!(checked[0].ok(), expected(data), "{:?}", checked[0]);
     for (limits, outcome) in [deep, usual, tight].into_iter().zip(checked) {
         message(data, limits, outcome, measure);
         if let (Ok(found), wide) = (outcome, checked[0]) {
@@ -45,6 +43,12 @@ pub(super) fn run(data: &[u8], measure: &mut Measure<'_>) {
     if let Ok(found) = checked[0] {
         value(data, found, measure);
     }
+}
+
+/// What the check has to say of a payload that is good: how many values, how deep.
+pub(super) fn expected(data: &[u8]) -> Option<(usize, usize)> {
+    let found = reference(data, 0, DEEPEST).filter(|found| found.end == data.len());
+    found.map(|found| (found.values, found.depth)).filter(|(_, depth)| *depth < DEEPEST)
 }
 
 /// A good value, as a reader finds it that is written straight from the specification. It recurses,
@@ -105,7 +109,7 @@ fn reference(bytes: &[u8], at: usize, levels: usize) -> Option<Found> {
 }
 
 /// Checks a payload; tells how many values it holds, and how deep they nest.
-fn check(bytes: &[u8], limits: Limits) -> Result<(usize, usize), DecodeError> {
+pub(super) fn check(bytes: &[u8], limits: Limits) -> Result<(usize, usize), DecodeError> {
     let mut checker = Checker::new(limits);
     checker.value(Reader::new(bytes, 0), 0)?.end()?;
     Ok(checker.measure())

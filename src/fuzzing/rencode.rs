@@ -12,7 +12,7 @@ use crate::frame::{Frame, FrameError, Framing, Input, Progress, TERMINATOR};
 use crate::limits::{DEEPEST, Limits};
 use crate::message::Encoder;
 
-const MAX: usize = 5000;
+pub(super) const MAX: usize = 5000;
 
 pub(super) fn run(data: &[u8]) {
     check_codec(&Rencode, data);
@@ -56,7 +56,7 @@ fn frames(stream: &[u8]) -> Option<Frame> {
 }
 
 /// What is compared of an outcome: not what else the bytes may look like, for that needs four.
-fn place(outcome: &Result<Option<Frame>, FrameError>) -> (u8, usize) {
+pub(super) fn place(outcome: &Result<Option<Frame>, FrameError>) -> (u8, usize) {
     match outcome {
         Ok(None) => (0, 0),
         Ok(Some(frame)) => (1, frame.len),
@@ -68,7 +68,7 @@ fn place(outcome: &Result<Option<Frame>, FrameError>) -> (u8, usize) {
 }
 
 /// Where the value ends that begins at `at`, if it is one. It follows every nesting, however deep.
-fn end(bytes: &[u8], at: usize) -> Option<usize> {
+pub(super) fn end(bytes: &[u8], at: usize) -> Option<usize> {
     // How many values are to come, for each container around; `None` up to an end.
     let (mut around, mut at) = (vec![Some(1_usize)], at);
     while let Some(left) = around.last_mut() {
