@@ -9,7 +9,7 @@
 
 use std::time::Instant;
 
-use super::peers::Wire;
+use super::peers::{Entry, Wire};
 use super::{Link, Net, Phase};
 use crate::codec::CodecError;
 use crate::dialect::Dialect;
@@ -138,34 +138,29 @@ impl<P: Default> Net<P> {
         };
         // By index, because sending borrows the net; the list only grows by listening.
         for dialect in 0..self.dialects.len() as u32 {
-            let first = self.next_speaker(self.peers.first(), dialect, except);
+            let is_for = |key: Key, entry: &Entry<P>| {
+                entry.is_up() && entry.dialect == dialect && Some(PeerId(key)) != except
+            };
             // What nobody speaks here is not translated, and cannot fail.
-            if first.is_none() && self.dialects[dialect as usize].codec().is_some() {
+            if self.dialects[dialect as usize].codec().is_some()
+                && !self.peers.iter().any(|(key, entry)| is_for(key, entry))
+            {
                 continue;
             }
             let encoded = self.with_payload(dialect, canonical, |net, payload| {
-                let mut next = first;
+                let mut next = net.peers.first();
                 while let Some(key) = next {
-                    let behind = net.peers.next(key);
-                    next = net.next_speaker(behind, dialect, except);
-                    let outcome = net.queue(PeerId(key), canonical, payload);
-                    net.settle(PeerId(key), message, outcome);
+                    next = net.peers.next(key);
+                    if net.peers.get(key).is_some_and(|entry| is_for(key, entry)) {
+                        let outcome = net.queue(PeerId(key), canonical, payload);
+                        net.settle(PeerId(key), message, outcome);
+                    }
                 }
             });
             if let Err(error) = encoded {
                 self.send_fault(None, message, error);
             }
         }
-    }
-
-    /// The first peer from this one on that is up and speaks a dialect, but for one.
-    fn next_speaker(&self, from: Option<Key>, dialect: u32, except: Option<PeerId>) -> Option<Key> {
-        let speaks = |key: &Key| {
-            let entry = self.peers.get(*key);
-            entry.is_some_and(|entry| entry.is_up() && entry.dialect == dialect)
-                && Some(PeerId(*key)) != except
-        };
-        std::iter::successors(from, |key| self.peers.next(*key)).find(speaks)
     }
 
     /// The canonical bytes of a message that may be sent.
@@ -265,18 +260,22 @@ impl<P: Default> Net<P> {
         }
     }
 
-    /// What becomes of a failure: a peer that does not read is cut off, all else is told.
+    /// A peer that does not read is cut off; every other failure is told.
+    #[inline]
     fn settle(&mut self, to: PeerId, message: &Outgoing, outcome: Result<(), SendError>) {
-        match outcome {
-            Ok(()) => {}
-            Err(SendError::Full { queued, max }) if self.is_up(to) => {
+        if let Err(error) = outcome {
+            self.settle_failure(to, message, error);
+        }
+    }
+
+    #[cold]
+    fn settle_failure(&mut self, to: PeerId, message: &Outgoing, error: SendError) {
+        match error {
+            SendError::Full { queued, max } if self.is_up(to) => {
                 self.cut_off(to, DisconnectReason::SlowConsumer { queued, max });
             }
-            Err(error) => {
-                if !self.is_told_already(to, &error) {
-                    self.send_fault(Some(to), message, error);
-                }
-            }
+            error if self.is_told_already(to, &error) => {}
+            error => self.send_fault(Some(to), message, error),
         }
     }
 
