@@ -23,8 +23,9 @@ use crate::transport::{self, MemoryNetwork, Simulator, Source, TcpSource};
 ///
 /// `S` is the game's state: each [`pump`](Server::pump) borrows it and lends it to the handlers.
 /// `P` is what the server keeps for each peer: it is made by [`Default`] when a peer connects, and
-/// dropped after the last handler has heard that the peer has left. Write the first of them at
-/// least, because nothing else tells the compiler: `Server::<World>::bind(…)`.
+/// dropped after the last handler has heard that the peer has left. Should making it panic, the
+/// connection is closed, and nobody hears of it. Write the first of them at least, because nothing
+/// else tells the compiler: `Server::<World>::bind(…)`.
 ///
 /// ```
 /// use hexapod::{Server, msg};

@@ -126,8 +126,12 @@ impl<P: Default> Net<P> {
         if let Err(limit) = self.admit(addr) {
             return self.turn_away(wire, addr, limit);
         }
-        let dialect = self.links[at].dialect;
-        let peer = PeerId(self.peers.insert(Entry::up(addr, wire, dialect)));
+        // The game makes its data here. Should that panic, then nobody has come.
+        self.newcomer = Some(wire);
+        let entry = Entry::up(addr, wire, self.links[at].dialect);
+        self.newcomer = None;
+        *self.per_address.entry(household(addr.ip())).or_default() += 1;
+        let peer = PeerId(self.peers.insert(entry));
         self.assign(wire, peer);
         // Handlers run later: the greeting is the first word all the same.
         self.up(peer);
@@ -140,17 +144,15 @@ impl<P: Default> Net<P> {
         }
     }
 
-    /// Counts a newcomer, or says which limit is in the way.
-    fn admit(&mut self, addr: SocketAddr) -> Result<(), Limit> {
+    /// Whether there is room for a newcomer, or which limit is in the way.
+    fn admit(&self, addr: SocketAddr) -> Result<(), Limit> {
         if self.peers.len() >= self.config.max_peers {
             return Err(Limit::Peers);
         }
-        let household = household(addr.ip());
-        let here = self.per_address.get(&household).copied().unwrap_or(0);
+        let here = self.per_address.get(&household(addr.ip())).copied().unwrap_or(0);
         if here >= self.config.max_peers_per_address {
             return Err(Limit::PeersPerAddress);
         }
-        self.per_address.insert(household, here + 1);
         Ok(())
     }
 

@@ -56,6 +56,8 @@ pub(crate) struct Net<P> {
     turn: usize,
     peers: Slab<Entry<P>>,
     per_address: BTreeMap<IpAddr, usize>,
+    /// A connection that is nobody's yet: the game makes its data for it.
+    newcomer: Option<Wire>,
     events: VecDeque<Lifecycle>,
     faults: VecDeque<Fault>,
     more_faults: u64,
@@ -136,6 +138,7 @@ impl<P: Default> Net<P> {
             turn: 0,
             peers: Slab::new(),
             per_address: BTreeMap::new(),
+            newcomer: None,
             events: VecDeque::new(),
             faults: VecDeque::new(),
             more_faults: 0,
@@ -221,6 +224,9 @@ impl<P: Default> Net<P> {
         // What was said in a pump that was cut short is not to wait for one that is not: whoever
         // makes a handler panic time after time would keep everybody else from hearing anything.
         if std::mem::replace(&mut self.is_cut_short, true) {
+            if let Some(wire) = self.newcomer.take() {
+                self.close_conn(wire, Close::Now);
+            }
             self.beat();
             self.flush();
         }

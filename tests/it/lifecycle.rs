@@ -461,6 +461,48 @@ fn data_lives_from_before_the_first_handler_until_after_the_last() {
     });
 }
 
+/// A game's `Default` may panic: the newcomer is nobody then, and leaves nothing behind.
+#[test]
+fn who_cannot_be_given_data_is_let_go() {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+
+    struct Player;
+
+    impl Default for Player {
+        fn default() -> Self {
+            let made = MADE.fetch_add(1, Ordering::SeqCst);
+            assert!(made % 2 == 1, "on purpose: no data");
+            Self
+        }
+    }
+
+    on_both(|network| {
+        let only_one = Config::new().max_peers_per_address(1).max_peers(1);
+        let (mut server, addr) = network.server::<Log, Player>(only_one);
+        server.on_connect(|ctx| ctx.state.push(format!("{} up", ctx.peer())));
+        let (mut log, mut panics) = (Log::new(), 0);
+        let mut first = network.stream(addr);
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(|_| {}));
+        let (mut heard, mut is_gone) = (Vec::new(), false);
+        until(|| {
+            let pump = AssertUnwindSafe(|| server.pump(&mut log));
+            panics += usize::from(panic::catch_unwind(pump).is_err());
+            is_gone = is_gone || first.read_some(&mut heard).unwrap_or(true);
+            panics == 1 && is_gone
+        });
+        panic::set_hook(hook);
+        assert_eq!((heard, &log), (Vec::new(), &Log::new()), "it was nobody");
+        // Its place is free, for its whole household.
+        let _second = network.stream(addr);
+        until(|| {
+            server.pump(&mut log);
+            !log.is_empty()
+        });
+        assert_eq!((log, server.peers().count()), (vec!["#1 up".to_owned()], 1));
+    });
+}
+
 /// Promise 3: a panic costs one message, and nothing is lost or told twice.
 #[test]
 fn a_panic_unwinds_to_the_caller_and_the_next_pump_goes_on() {
