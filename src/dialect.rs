@@ -44,17 +44,20 @@ impl Dialect {
     /// Its floats have 32 bits: 0.1 comes as 0.10000000149011612, and 1e39 cannot be sent. A text
     /// and bytes are the same there: what is UTF-8 comes as text. Lists and tuples are two things:
     /// see [`Tuple`](crate::Tuple). Integers beyond 64 bits and tuples as keys are left out, with a
-    /// fault; timestamps, extensions, and a text that holds `\0---\0` cannot be sent.
+    /// fault. Timestamps, extensions, bytes that are not UTF-8 (its programs end their connection
+    /// over them) or that are a key, and a text that holds `\0---\0` cannot be sent.
     pub const PODSIXNET: Self =
         Self { name: "podsixnet", framing: &RencodeFrames, codec: Some(&Rencode) };
 
     /// JSON, then `\0---\0`: for clients in other languages (feature `json`).
     ///
     /// A number comes as an integer if it is written as one, and as a float if it has a `.` or an
-    /// exponent (`1.0`, `1e2`) or is an integer beyond 64 bits. Keys that are integers are sent as
-    /// text. Bytes, timestamps, extensions, NaN, infinities, and keys that are neither text nor
-    /// integers cannot be sent. Where a key occurs twice, the last one counts. At most 127 levels
-    /// nest, whatever [`Config`](crate::Config) allows.
+    /// exponent (`1.0`, `1e2`), is an integer beyond 64 bits, or `-0`; one beyond the range of
+    /// floats, `1e999`, is no JSON here. Keys that are integers are sent as text. Bytes,
+    /// timestamps, extensions, NaN, infinities, keys that are neither text nor integers, and a map
+    /// in which an integer would be the same key as a text cannot be sent. Where a key occurs
+    /// twice, the last one counts. At most 127 levels nest, whatever
+    /// [`Config`](crate::Config) allows.
     #[cfg(feature = "json")]
     pub const JSON: Self = Self::terminated("json", &Json);
 

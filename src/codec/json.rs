@@ -6,13 +6,14 @@
 //!
 //! | JSON | hexapod |
 //! | --- | --- |
-//! | a number without `.` and exponent, within −2⁶³ … 2⁶⁴ − 1 | an integer |
-//! | any other number | a float: always written with `.` or exponent |
+//! | a number without `.` and exponent, within −2⁶³ … 2⁶⁴ − 1, but for `-0` | an integer |
+//! | any other number, within a float's range | a float: always written with `.` or exponent |
 //! | object, its pairs in order | a map; keys that are integers are written as text |
 //! | the rest | what it says |
 //!
-//! Bytes, extensions, timestamps, NaN and infinities have no place in it. Reading is serde_json's;
-//! what it finds is written as it comes, and no tree is built.
+//! Bytes, extensions, timestamps, NaN and infinities have no place in it, nor do more than 127
+//! levels, nor a map in which an integer and a text would become the same key. Reading is
+//! serde_json's; what it finds is written as it comes, and no tree is built.
 #![cfg_attr(
     not(test),
     deny(
@@ -24,6 +25,7 @@
     )
 )]
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write;
 
@@ -32,7 +34,7 @@ use serde_json::error::Category;
 
 use super::{Codec, CodecError};
 use crate::limits::Limits;
-use crate::message::{Container, Encoder, MapRef, ValueRef};
+use crate::message::{Container, Encoder, MapRef, Open, ValueRef};
 
 #[derive(Debug)]
 pub(crate) struct Json;
@@ -44,21 +46,25 @@ impl Codec for Json {
 
     fn decode(&self, payload: &[u8], limits: Limits, out: &mut Encoder) -> Result<(), CodecError> {
         let mut source = serde_json::Deserializer::from_slice(payload);
-        let read = Slot { out, depth: 0, max: limits.depth }.deserialize(&mut source);
+        let max = limits.depth.min(LEVELS);
+        let read = Slot { out, depth: 0, max }.deserialize(&mut source);
         read.and_then(|()| source.end()).map_err(|error| {
             let what = match error.classify() {
                 Category::Eof => "an end too early",
-                Category::Data => TOO_DEEP,
-                Category::Syntax | Category::Io => "what is no JSON",
+                Category::Data if error.to_string().starts_with(TOO_DEEP) => TOO_DEEP,
+                Category::Data | Category::Syntax | Category::Io => "what is no JSON",
             };
             CodecError::Malformed { what, at: offset(payload, error.line(), error.column()) }
         })
     }
 
     fn encode(&self, message: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
-        write(message, out)
+        write(message, LEVELS, out)
     }
 }
+
+/// How deep arrays and objects may nest: serde_json reads no deeper.
+const LEVELS: usize = 127;
 
 const TOO_DEEP: &str = "arrays and objects inside of too many others";
 
@@ -85,7 +91,19 @@ impl Slot<'_> {
         Slot { out: self.out, depth: self.depth.saturating_add(1), max: self.max }
     }
 
-    /// The only error that is not serde_json's own.
+    /// A number that has come as text, read as serde_json reads it without that feature.
+    fn number<E: serde::de::Error>(self, text: &str) -> Result<(), E> {
+        match (text.parse::<i64>(), text.parse::<u64>(), text.parse::<f64>()) {
+            _ if text == "-0" => self.out.f64(-0.0),
+            (Ok(int), ..) => self.out.int(int.into()),
+            (_, Ok(int), _) => self.out.int(int.into()),
+            (.., Ok(float)) if float.is_finite() => self.out.f64(float),
+            _ => return Err(E::custom("a number beyond the range of floats")),
+        }
+        Ok(())
+    }
+
+    /// An error that is not serde_json's own.
     fn check<E: serde::de::Error>(&self) -> Result<(), E> {
         if self.depth < self.max { Ok(()) } else { Err(E::custom(TOO_DEEP)) }
     }
@@ -145,8 +163,18 @@ impl<'de> Visitor<'de> for Slot<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut pairs: A) -> Result<(), A::Error> {
-        self.check()?;
-        let open = self.out.open();
+        let open = match pairs.next_key_seed(FirstKey(self.out))? {
+            Some(None) => return self.number(&pairs.next_value::<String>()?),
+            Some(Some(open)) => {
+                self.check()?;
+                pairs.next_value_seed(self.inside())?;
+                open
+            }
+            None => {
+                self.check()?;
+                self.out.open()
+            }
+        };
         while pairs.next_key_seed(self.inside())?.is_some() {
             pairs.next_value_seed(self.inside())?;
         }
@@ -155,8 +183,45 @@ impl<'de> Visitor<'de> for Slot<'_> {
     }
 }
 
-fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+/// What serde_json calls the one key of a number, should any crate of the game's have switched on
+/// its feature `arbitrary_precision`: that counts for all.
+const NUMBER: &str = "$serde_json::private::Number";
+
+/// Opens a map with its first key, unless it is a number in disguise.
+struct FirstKey<'e>(&'e mut Encoder);
+
+impl<'de> DeserializeSeed<'de> for FirstKey<'_> {
+    type Value = Option<Open>;
+
+    fn deserialize<D: Deserializer<'de>>(self, source: D) -> Result<Self::Value, D::Error> {
+        source.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for FirstKey<'_> {
+    type Value = Option<Open>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        if text == NUMBER {
+            return Ok(None);
+        }
+        let open = self.0.open();
+        self.0.str(text);
+        Ok(Some(open))
+    }
+}
+
+/// Writes a value that may have so many levels of arrays and maps.
+fn write(value: ValueRef<'_>, levels: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
     let no_place = |what| Err(CodecError::NotExpressible { what });
+    let inside = || {
+        let what = "more than 127 levels of arrays and maps";
+        levels.checked_sub(1).ok_or(CodecError::NotExpressible { what })
+    };
     match value {
         ValueRef::Nil => out.extend_from_slice(b"null"),
         ValueRef::Bool(bool) => out.extend_from_slice(if bool { b"true" } else { b"false" }),
@@ -168,16 +233,17 @@ fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
         ValueRef::F64(float) => put(out, format_args!("{float:?}")),
         ValueRef::Str(text) => write_text(text, out),
         ValueRef::Array(items) => {
+            let levels = inside()?;
             out.push(b'[');
             for (at, item) in items.iter().enumerate() {
                 if at > 0 {
                     out.push(b',');
                 }
-                write(item, out)?;
+                write(item, levels, out)?;
             }
             out.push(b']');
         }
-        ValueRef::Map(pairs) => write_object(pairs, out)?,
+        ValueRef::Map(pairs) => write_object(pairs, inside()?, out)?,
         ValueRef::Bytes(_) => return no_place("bytes"),
         ValueRef::Timestamp(_) => return no_place("a timestamp"),
         ValueRef::Ext(..) => return no_place("an extension"),
@@ -185,7 +251,11 @@ fn write(value: ValueRef<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
     Ok(())
 }
 
-fn write_object(pairs: MapRef<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> {
+fn write_object(pairs: MapRef<'_>, levels: usize, out: &mut Vec<u8>) -> Result<(), CodecError> {
+    if has_equal_keys(pairs) {
+        let what = "a map in which an integer and a text are the same key there";
+        return Err(CodecError::NotExpressible { what });
+    }
     out.push(b'{');
     for (at, (key, value)) in pairs.iter().enumerate() {
         if at > 0 {
@@ -200,10 +270,22 @@ fn write_object(pairs: MapRef<'_>, out: &mut Vec<u8>) -> Result<(), CodecError> 
             }
         }
         out.push(b':');
-        write(value, out)?;
+        write(value, levels, out)?;
     }
     out.push(b'}');
     Ok(())
+}
+
+/// Whether a text would be the same key as an integer. A reader takes the last of them, and not the
+/// one that the game has looked at.
+fn has_equal_keys(pairs: MapRef<'_>) -> bool {
+    let integer = |(key, _)| if let ValueRef::Int(int) = key { Some(int) } else { None };
+    let integers: BTreeSet<i128> = pairs.iter().filter_map(integer).collect();
+    let is_one = |text: &str| {
+        let int = text.parse().ok().filter(|int| integers.contains(int));
+        int.is_some_and(|int| int.to_string() == text)
+    };
+    !integers.is_empty() && pairs.iter().filter_map(|(key, _)| key.as_str()).any(is_one)
 }
 
 /// Writes a text in quotes. Everything below a space is escaped, so no terminator can come about.
@@ -245,7 +327,7 @@ mod tests {
     /// What is read of a field `v` that is written like this.
     fn read(value: &str) -> Result<String, CodecError> {
         let payload = format!("{{\"action\": \"x\", \"v\": {value}}}");
-        let mut out = Encoder::default();
+        let mut out = Encoder::writing_to(Vec::new());
         Json.decode(payload.as_bytes(), Limits::default(), &mut out)?;
         out.one_value().unwrap();
         let (bytes, mut index) = (out.into_buffer(), Index::default());
@@ -317,7 +399,7 @@ mod tests {
 
     #[test]
     fn of_equal_keys_the_last_one_counts() {
-        let mut out = Encoder::default();
+        let mut out = Encoder::writing_to(Vec::new());
         let json = br#"{"v": 1, "action": "x", "v": 2}"#;
         Json.decode(json, Limits::default(), &mut out).unwrap();
         let (bytes, mut index) = (out.into_buffer(), Index::default());
@@ -339,7 +421,11 @@ mod tests {
             ("{\"a\": 1e999}", "what is no JSON", 11),
             ("{\"a\": \"\\ud800\"}", "what is no JSON", 14),
         ] {
-            let error = Json.decode(json.as_bytes(), Limits::default(), &mut Encoder::default());
+            let error = Json.decode(
+                json.as_bytes(),
+                Limits::default(),
+                &mut Encoder::writing_to(Vec::new()),
+            );
             let Err(CodecError::Malformed { what: found, at: place }) = error else {
                 panic!("{json}: {error:?}")
             };
@@ -347,7 +433,7 @@ mod tests {
             assert!(place.abs_diff(at) <= 2, "{json}: {place} is not near {at}");
         }
         let bad = b"{\"a\": \"\xff\"}";
-        assert!(Json.decode(bad, Limits::default(), &mut Encoder::default()).is_err());
+        assert!(Json.decode(bad, Limits::default(), &mut Encoder::writing_to(Vec::new())).is_err());
     }
 
     #[test]
@@ -355,7 +441,7 @@ mod tests {
         fn decode(levels: usize, depth: usize) -> Result<(), CodecError> {
             let nested = ["[".repeat(levels), "]".repeat(levels)].concat();
             let limits = Limits { depth, ..Limits::default() };
-            Json.decode(nested.as_bytes(), limits, &mut Encoder::default())
+            Json.decode(nested.as_bytes(), limits, &mut Encoder::writing_to(Vec::new()))
         }
         assert_eq!(decode(32, 32), Ok(()));
         assert_eq!(decode(33, 32), Err(CodecError::Malformed { what: TOO_DEEP, at: 33 }));
@@ -374,5 +460,45 @@ mod tests {
         {
             check_codec(&Json, json.as_bytes());
         }
+    }
+
+    /// In a build in which somebody has switched on serde_json's `arbitrary_precision`, numbers
+    /// come as maps of one pair. The gate runs these tests in such a build, too.
+    #[test]
+    fn numbers_in_disguise_are_numbers() {
+        for (number, value) in [
+            ("7", "7"),
+            ("-0", "-0.0"),
+            ("-9223372036854775808", "-9223372036854775808"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("18446744073709551616", "1.8446744073709552e19"),
+            ("1e2", "100.0"),
+        ] {
+            let disguised = format!("{{\"{NUMBER}\": \"{number}\"}}");
+            assert_eq!(read(&disguised).unwrap(), value);
+            assert_eq!(read(number).unwrap(), value);
+        }
+        for no_number in ["\"1e999\"", "\"x\"", "[]"] {
+            let error = read(&format!("{{\"{NUMBER}\": {no_number}}}")).unwrap_err();
+            assert!(
+                matches!(error, CodecError::Malformed { what: "what is no JSON", .. }),
+                "{error}"
+            );
+        }
+    }
+
+    /// What is written can be read: serde_json reads 127 levels.
+    #[test]
+    fn no_more_levels_are_written_than_can_be_read() {
+        let nested = |levels: usize| {
+            let mut value = crate::Value::Nil;
+            (1..levels).for_each(|_| value = crate::Value::Array(vec![value.clone()]));
+            encode(&msg!("x", v: value))
+        };
+        assert_eq!(nested(128), Err("more than 127 levels of arrays and maps"));
+        let json = nested(127).unwrap();
+        let limits = Limits { depth: 128, elements: usize::MAX };
+        let mut out = Encoder::writing_to(Vec::new());
+        assert_eq!(Json.decode(json.as_bytes(), limits, &mut out), Ok(()));
     }
 }

@@ -11,7 +11,7 @@ use crate::message::{Encoder, ValueRef};
 pub(super) fn run(data: &[u8]) {
     check_codec(&Json, data);
     let limits = Limits { depth: DEEPEST, elements: usize::MAX };
-    let mut out = Encoder::default();
+    let mut out = Encoder::writing_to(Vec::new());
     let read = Json.decode(data, limits, &mut out);
     let tree = serde_json::from_slice::<Tree>(data);
     assert_eq!(read.is_ok(), tree.is_ok(), "{read:?}, {tree:?}");

@@ -92,6 +92,10 @@ fn reference(bytes: &[u8], at: usize, levels: usize) -> Option<Found> {
     if matches!(marker, 0xa0..=0xbf | 0xd9..=0xdb) {
         std::str::from_utf8(content).ok()?;
     }
+    let is_ext = matches!(marker, 0xc7..=0xc9 | 0xd4..=0xd8);
+    if is_ext && bytes[at + head - 1] >= 0x80 && !is_timestamp(bytes[at + head - 1], content) {
+        return None;
+    }
     let is_container = |marker: u8| matches!(marker, 0x80..=0x9f | 0xdc..=0xdf);
     let is_map = matches!(marker, 0x80..=0x8f | 0xde | 0xdf);
     let mut found = Found { end: at + head + len, values: 1, depth: 0 };
@@ -106,6 +110,17 @@ fn reference(bytes: &[u8], at: usize, levels: usize) -> Option<Found> {
     }
     found.depth += usize::from(is_container(marker));
     Some(found)
+}
+
+/// Whether an extension is a point in time: of less than a second's nanoseconds, in 30 or 32 bits.
+fn is_timestamp(kind: u8, content: &[u8]) -> bool {
+    let nanoseconds = match content {
+        [_, _, _, _] => 0,
+        [a, b, c, d, _, _, _, _] => u32::from_be_bytes([*a, *b, *c, *d]) >> 2,
+        [a, b, c, d, _, _, _, _, _, _, _, _] => u32::from_be_bytes([*a, *b, *c, *d]),
+        _ => u32::MAX,
+    };
+    kind == 0xff && nanoseconds < 1_000_000_000
 }
 
 /// Checks a payload; tells how many values it holds, and how deep they nest.

@@ -99,7 +99,7 @@
 //! # fn main() -> std::io::Result<()> {
 //! let mut server = Server::<u64>::bind("127.0.0.1:0")?;
 //! server.on("add", |ctx, msg| {
-//!     *ctx.state += msg.get::<u64>("n")?;
+//!     *ctx.state = ctx.state.saturating_add(msg.get("n")?);
 //!     Ok(())
 //! });
 //! let stop = server.stop_handle();

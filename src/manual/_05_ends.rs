@@ -128,7 +128,7 @@
 //! | `TooManyElements` | the message holds 70000 values, and may 65536 |
 //! | `Reserved` | actions that begin with $ are the library's own |
 //! | `NotEncodable` | (what stands in the way) |
-//! | `NotSerializable` | the value cannot be a message: a map has text keys |
+//! | `NotSerializable` | the value cannot be a message: a message is a struct or a map, not an integer |
 //! | `NotExpressible` | rencode has no place for a timestamp |
 //! | `HoldsTerminator` | the message holds the bytes \0---\0, which end a frame of words |
 //!

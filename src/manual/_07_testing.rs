@@ -16,7 +16,7 @@
 //! #         .on_connect(|ctx| ctx.send(msg!("count", n: ctx.state.count)))
 //! #         .on("add", |ctx, msg| {
 //! #             let n: i64 = msg.get("n")?;
-//! #             if n.abs() > 10 {
+//! #             if !(-10..=10).contains(&n) {
 //! #                 ctx.kick(ctx.peer(), format!("{n} at once is cheating"));
 //! #                 return Ok(());
 //! #             }

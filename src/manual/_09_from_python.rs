@@ -143,8 +143,9 @@
 //!
 //! * PodSixNet's floats have 32 bits. 0.1 comes as 0.10000000149011612; 16777217.0 goes out as
 //!   16777216.0, and 1e39 cannot be sent.
-//! * It has one type for text and bytes. What is UTF-8 comes as text, all else as bytes. Whoever
-//!   sends bytes to it has to know that it takes them for text.
+//! * It has one type for text and bytes. What is UTF-8 comes as text, all else as bytes. It takes
+//!   for text whatever it is sent, and ends its connection over what is none: such bytes are
+//!   refused and reported, and so are bytes as a key, which would be a second `action`, say.
 //! * Lists and tuples are two things there, and its programs may care: one that appends to what it
 //!   has received needs a list. Arrays go out as lists, a [`Tuple`](crate::Tuple) as a tuple; a
 //!   tuple that came is passed on as one. repod, MessagePack and JSON have lists only.

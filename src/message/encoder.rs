@@ -28,6 +28,14 @@ pub enum EncodeError {
         /// What it has.
         nanoseconds: u32,
     },
+    /// An extension of a type below 0, which are MessagePack's own, and no good timestamp.
+    #[error(
+        "extension types below 0 are MessagePack's own, and this one of type {kind} is no timestamp"
+    )]
+    ReservedExt {
+        /// The extension's type.
+        kind: i8,
+    },
     /// A text, array, map or run of bytes of 4 GiB or more.
     #[error("a value is longer than 4 GiB")]
     TooLong,
@@ -49,7 +57,7 @@ pub enum EncodeError {
 }
 
 /// Writes values; an [`IntoValue`] is given one to write itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Encoder {
     out: Vec<u8>,
     /// Values written in all.
@@ -135,9 +143,14 @@ impl Encoder {
         self.put(|out| msgpack::write_bytes(out, bytes).map_err(too_long));
     }
 
-    /// Writes an extension.
+    /// Writes an extension of your own: its type is 0 … 127.
     pub fn ext(&mut self, kind: i8, bytes: &[u8]) {
-        self.put(|out| msgpack::write_ext(out, kind, bytes).map_err(too_long));
+        self.put(|out| {
+            if !msgpack::is_good_ext(kind, bytes) {
+                return Err(EncodeError::ReservedExt { kind });
+            }
+            msgpack::write_ext(out, kind, bytes).map_err(too_long)
+        });
     }
 
     /// Writes a point in time.
@@ -308,7 +321,7 @@ impl Encoder {
     /// Writes values into a buffer, outside of any message.
     pub(crate) fn writing_to(mut out: Vec<u8>) -> Self {
         out.clear();
-        Self { out, ..Self::default() }
+        Self { out, elements: 0, depth: 0, deepest: 0, written: 0, error: None }
     }
 
     /// A message that is there already, with its number of values and its depth.
@@ -341,6 +354,11 @@ impl Encoder {
     /// How many values were written, and how deep they nest.
     pub(super) fn measure(&self) -> (usize, usize) {
         (self.elements, self.deepest)
+    }
+
+    /// What was written, for somebody who drops the encoder.
+    pub(super) fn take_buffer(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.out)
     }
 
     pub(crate) fn into_buffer(self) -> Vec<u8> {

@@ -6,7 +6,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::mem;
 
 use super::{
     ACTION, EncodeError, Encoder, Index, IntoValue, Message, MessageError, RESERVED, ReadError,
@@ -214,7 +213,7 @@ fn spare() -> Vec<u8> {
 
 impl Drop for Outgoing {
     fn drop(&mut self) {
-        let buffer = mem::take(&mut self.encoder).into_buffer();
+        let buffer = self.encoder.take_buffer();
         if (1..=SPARE_MESSAGE_LEN).contains(&buffer.capacity()) {
             // While a thread ends its pool may be gone already; then the buffer goes too.
             let _ = SPARE.try_with(|spare| {

@@ -26,8 +26,18 @@ pub struct ValueError(Box<Inner>);
 struct Inner {
     action: Option<String>,
     /// From the message down to the value, as it is written in the text: `path[3].x`.
-    path: String,
+    path: Option<String>,
     fault: Fault,
+}
+
+impl Inner {
+    fn lies_at(&mut self, place: &str) {
+        self.path = Some(match &self.path {
+            None => place.to_owned(),
+            Some(path) if path.starts_with('[') => format!("{place}{path}"),
+            Some(path) => format!("{place}.{path}"),
+        });
+    }
 }
 
 enum Fault {
@@ -64,22 +74,20 @@ impl ValueError {
     }
 
     fn of(fault: Fault) -> Self {
-        Self(Box::new(Inner { action: None, path: String::new(), fault }))
+        Self(Box::new(Inner { action: None, path: None, fault }))
     }
 
     /// Says that the fault lies under this key of a map or message.
     #[must_use]
     pub fn at_key(mut self, key: &str) -> Self {
-        let dot = if self.0.path.is_empty() || self.0.path.starts_with('[') { "" } else { "." };
-        self.0.path = format!("{key}{dot}{}", self.0.path);
+        self.0.lies_at(key);
         self
     }
 
     /// Says that the fault lies in this element of an array.
     #[must_use]
     pub fn at_index(mut self, index: usize) -> Self {
-        let dot = if self.0.path.is_empty() || self.0.path.starts_with('[') { "" } else { "." };
-        self.0.path = format!("[{index}]{dot}{}", self.0.path);
+        self.0.lies_at(&format!("[{index}]"));
         self
     }
 
@@ -91,10 +99,9 @@ impl ValueError {
 
 impl fmt::Display for ValueError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.path.is_empty() {
-            f.write_str("the value")?;
-        } else {
-            write!(f, "field {}", Quoted(&self.0.path))?;
+        match &self.0.path {
+            None => f.write_str("the value")?,
+            Some(path) => write!(f, "field {}", Quoted(path))?,
         }
         if let Some(action) = &self.0.action {
             write!(f, " of action {}", Quoted(action))?;

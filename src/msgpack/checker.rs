@@ -10,10 +10,11 @@
     )
 )]
 
-use super::{DecodeError, Head, Reader};
+use super::{DecodeError, Head, Reader, is_good_ext};
 use crate::limits::Limits;
 
-/// Checks bytes that came from outside: depth, number of values, UTF-8, keys, exact length.
+/// Checks bytes that came from outside: depth, number of values, UTF-8, keys, extensions, exact
+/// length.
 ///
 /// The reader goes through its calls by value, so that it can stay in registers.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,9 @@ impl Checker {
         match head {
             Head::Str(text) if std::str::from_utf8(text).is_err() => {
                 return Err(DecodeError::InvalidUtf8 { at });
+            }
+            Head::Ext(kind, bytes) if !is_good_ext(kind, bytes) => {
+                return Err(DecodeError::ReservedExt { kind, at });
             }
             Head::Array(len) => self.container(at, reader.left(), len, depth)?,
             Head::Map(len) => self.container(at, reader.left(), len.saturating_mul(2), depth)?,

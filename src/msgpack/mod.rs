@@ -63,6 +63,15 @@ pub enum DecodeError {
         /// Where the value begins.
         at: usize,
     },
+    /// An extension of a type below 0, which are MessagePack's own, and no good timestamp. Some
+    /// readers end their connection over it, so it is not to be passed on.
+    #[error("the extension at byte {at} is of the reserved type {kind}, and no timestamp")]
+    ReservedExt {
+        /// The extension's type.
+        kind: i8,
+        /// Where the value begins.
+        at: usize,
+    },
     /// A map has an array or a map as a key.
     #[error("the key at byte {at} is an array or a map")]
     ContainerKey {
@@ -146,6 +155,12 @@ pub(crate) fn is_tuple(len: usize, head_len: usize) -> bool {
 /// The extension type of a timestamp.
 const TIMESTAMP: i8 = -1;
 const NANOSECONDS: u32 = 1_000_000_000;
+
+/// Whether an extension may be said: types below 0 are MessagePack's own, and timestamps are the
+/// only ones that it has given a meaning.
+pub(crate) fn is_good_ext(kind: i8, bytes: &[u8]) -> bool {
+    kind >= 0 || timestamp(kind, bytes).is_some()
+}
 
 /// The timestamp in an extension, if it is a good one.
 ///

@@ -188,10 +188,16 @@ pub(crate) fn change_map_len(out: &mut Vec<u8>, len: usize) -> Result<(), NotExp
     };
     let end = out.len();
     write_map_len(out, len)?;
-    to_front(out, 0, end);
-    // The old head stands behind the new one now.
     let new = out.len().saturating_sub(end);
-    out.drain(new..new.saturating_add(old));
+    if new == old {
+        // Mostly nothing moves, so that fields can be added one by one.
+        out.copy_within(end.., 0);
+        out.truncate(end);
+    } else {
+        to_front(out, 0, end);
+        // The old head stands behind the new one now.
+        out.drain(new..new.saturating_add(old));
+    }
     Ok(())
 }
 

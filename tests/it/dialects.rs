@@ -228,8 +228,9 @@ fn what_one_dialect_cannot_say_the_others_hear() {
         let messages = [
             (msg!("time", v: time), &["repod"][..]),
             (msg!("float", v: 1e300), &["repod", "json"]),
+            (msg!("bytes", v: b"\xff\0"), &["repod", "bencode", "bencode with a mark"]),
             (
-                msg!("bytes", v: b"\xff\0"),
+                msg!("text as bytes", v: b"a\0"),
                 &["repod", "podsixnet", "bencode", "bencode with a mark"],
             ),
             (msg!("mark", v: "\0---\0"), &["repod", "json", "bencode"]),

@@ -21,6 +21,7 @@ mod messages;
 mod peers;
 #[cfg(unix)]
 mod processes;
+mod relayed;
 mod sending;
 mod session;
 mod simulation;

@@ -171,7 +171,7 @@ fn every_kind_of_value_has_a_name_in_errors() {
         (msg!("t", n: [1, 2, 3]), "an array of 3"),
         (msg!("t", n: BTreeMap::from([(1, 2)])), "a map of 1"),
         (msg!("t", n: time), "<time 5.000000006>"),
-        (msg!("t", n: Value::Ext(-7, vec![0; 3])), "<ext -7, 3 bytes>"),
+        (msg!("t", n: Value::Ext(7, vec![0; 3])), "<ext 7, 3 bytes>"),
     ] {
         for (error, wanted) in [
             (read::<String>(&message).err(), "a text"),
@@ -657,20 +657,9 @@ fn scalars() -> impl Strategy<Value = Value> {
         1 => "[a-z]{0,40}".prop_map(Value::Str),
         2 => prop::collection::vec(any::<u8>(), 0..40).prop_map(Value::Bytes),
         1 => time.prop_map(Value::Timestamp),
-        2 => (any::<i8>(), prop::collection::vec(any::<u8>(), 0..20))
-            .prop_map(|(kind, bytes)| extension(kind, bytes)),
+        2 => (0..=i8::MAX, prop::collection::vec(any::<u8>(), 0..20))
+            .prop_map(|(kind, bytes)| Value::Ext(kind, bytes)),
     ]
-}
-
-/// An extension that is no timestamp: such bytes are a timestamp, whoever wrote them.
-fn extension(kind: i8, mut bytes: Vec<u8>) -> Value {
-    match bytes.len() {
-        4 if kind == -1 => bytes.push(0),
-        // More nanoseconds than a second has.
-        8 | 12 if kind == -1 => bytes[..4].fill(255),
-        _ => {}
-    }
-    Value::Ext(kind, bytes)
 }
 
 /// Any value that can be sent.
@@ -748,10 +737,44 @@ fn a_good_extension_of_type_minus_one_is_a_timestamp() {
 }
 
 #[test]
+fn extensions_of_types_below_zero_are_not_ours_to_give_out() {
+    for (kind, bytes) in [(-1, vec![0; 5]), (-1, vec![255; 8]), (-2, vec![0; 4]), (i8::MIN, vec![])]
+    {
+        let error = msg!("t", n: Value::Ext(kind, bytes)).to_bytes().map(<[u8]>::to_vec);
+        assert_eq!(error, Err(EncodeError::ReservedExt { kind }));
+    }
+    assert!(msg!("t", n: Value::Ext(0, vec![]), m: Value::Ext(127, vec![1])).to_bytes().is_ok());
+}
+
+#[test]
+fn a_field_whose_key_is_empty_is_named() {
+    let error = msg!("t", "": [1]).view(|msg| msg.get::<Vec<String>>("")).unwrap_err();
+    assert!(error.to_string().starts_with("field \"[0]\" of action \"t\" "), "{error}");
+    let error = msg!("t", "": 1).view(|msg| msg.get::<String>("")).unwrap_err();
+    assert!(error.to_string().starts_with("field \"\" of action \"t\" should be"), "{error}");
+}
+
+/// Adding a field moves none of those that are there, unless the map's head grows.
+#[test]
+fn fields_can_be_added_one_by_one() {
+    let mut message = Outgoing::new("t");
+    for n in 0..70_000 {
+        message.field(&n, &n);
+    }
+    message.view(|msg| {
+        assert_eq!(msg.fields().len(), 70_001);
+        let mut pairs = msg.fields().iter().skip(1).enumerate();
+        assert!(pairs.all(|(n, (key, value))| {
+            (key.as_i64(), value.as_i64()) == (Some(n as i64), Some(n as i64))
+        }));
+    });
+}
+
+#[test]
 fn extensions_of_every_type_pass_through() {
-    for kind in i8::MIN..=i8::MAX {
+    for kind in 0..=i8::MAX {
         for len in [0, 1, 2, 3, 4, 5, 8, 12, 15, 16, 17, 255, 256, 300] {
-            let value = extension(kind, vec![kind as u8; len]);
+            let value = Value::Ext(kind, vec![kind as u8; len]);
             assert_eq!(Value::from(msg!("t", n: value))["n"], value);
         }
     }

@@ -16,8 +16,9 @@
 //! | tuple | an array that [is a tuple](crate::ArrayRef::is_tuple) |
 //! | dict, its pairs in order | a map |
 //!
-//! Extensions and timestamps have no place in it, and no float beyond 32 bits either. A terminator
-//! never stands inside what is written here: PodSixNet would cut the frame there.
+//! Extensions and timestamps have no place in it, no float beyond 32 bits, and no bytes that are
+//! not UTF-8 or are a key: Python's decoder fails over the former, and takes the latter for text. A
+//! terminator never stands inside what is written here: PodSixNet would cut the frame there.
 #![cfg_attr(
     not(test),
     deny(

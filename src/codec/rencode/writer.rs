@@ -51,6 +51,10 @@ impl Writer<'_> {
             ValueRef::F32(float) => self.float(float),
             ValueRef::F64(float) => self.float(narrow(float)?),
             ValueRef::Str(text) => self.text(text.as_bytes()),
+            // The far end takes it for text, and ends its connection over what is none.
+            ValueRef::Bytes(bytes) if std::str::from_utf8(bytes).is_err() => {
+                return Err(CodecError::NotExpressible { what: "bytes that are not UTF-8" });
+            }
             ValueRef::Bytes(bytes) => self.text(bytes),
             ValueRef::Array(items) => self.array(items)?,
             ValueRef::Map(pairs) => self.map(pairs)?,
@@ -132,6 +136,10 @@ impl Writer<'_> {
         let short = short(pairs.len(), LONGEST_DICT).filter(|_| self.care == Care::Plain);
         self.out.push(short.map_or(OPEN_DICT, |len| DICT.saturating_add(len)));
         for (key, value) in pairs.iter() {
+            // It would be a text there: a second "action", say, of which the last one counts.
+            if let ValueRef::Bytes(_) = key {
+                return Err(CodecError::NotExpressible { what: "bytes as a key" });
+            }
             self.value(key)?;
             self.value(value)?;
         }

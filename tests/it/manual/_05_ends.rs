@@ -103,7 +103,12 @@ fn every_reason_for_an_end_is_there_with_its_words() {
         ("TooDeep", SendError::TooDeep { depth: 40, max: 32 }),
         ("TooManyElements", SendError::TooManyElements { elements: 70_000, max: 65_536 }),
         ("Reserved", SendError::Reserved),
-        ("NotSerializable", SendError::NotSerializable { cause: "a map has text keys".into() }),
+        (
+            "NotSerializable",
+            SendError::NotSerializable {
+                cause: "a message is a struct or a map, not an integer".into(),
+            },
+        ),
         ("NotExpressible", SendError::NotExpressible { codec: "rencode", what: "a timestamp" }),
         ("HoldsTerminator", SendError::HoldsTerminator { dialect: "words" }),
     ]
