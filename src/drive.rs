@@ -130,7 +130,7 @@ macro_rules! driving {
             /// comes from outside, a connection that was asked for included, is not foreseen: who
             /// sleeps between pumps sleeps no longer than that may wait.
             pub fn next_timeout(&self) -> Option<std::time::Duration> {
-                self.endpoint.net.next_timeout()
+                self.endpoint.next_timeout()
             }
 
             /// Begins to keep events for [`next_event`](Self::next_event), at most this many.
@@ -207,6 +207,8 @@ macro_rules! driving {
             pub fn shutdown(mut self, state: &mut S, within: std::time::Duration) -> bool {
                 let deadline = $crate::limits::after(std::time::Instant::now(), within);
                 let lost = self.endpoint.net.undelivered;
+                // Nobody can fetch from it any more, and a full one would keep ends from being told.
+                self.endpoint.drop_queue();
                 self.close();
                 loop {
                     self.pump(state);

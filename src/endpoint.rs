@@ -12,7 +12,7 @@
 //! way is in these fields and not in local variables, so that after a handler's panic the next pump
 //! goes on where this one was.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::codec::Codec;
 use crate::config::Config;
@@ -104,14 +104,24 @@ impl<S, P: Default> Endpoint<S, P> {
         self.letterbox.as_ref()?.next()
     }
 
+    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+        self.net.next_timeout(!self.queue.as_ref().is_some_and(Queue::is_full))
+    }
+
+    pub(crate) fn drop_queue(&mut self) {
+        self.queue = None;
+    }
+
     pub(crate) fn pump_at(&mut self, now: Instant, state: &mut S) -> Activity {
-        self.net.begin(now);
+        self.net.begin(now, &mut self.inbox);
         loop {
             if !self.net.has_no_news() {
                 self.tell(state);
             }
             if self.queue.as_ref().is_some_and(Queue::is_full) {
-                // The rest waits where it is, in the sockets too: that is what holds peers back.
+                // The rest waits where it is, in the sockets too: that is what holds peers back. Next
+                // time it is somebody else's turn, lest who says most fills the queue alone.
+                self.net.yield_turn(&mut self.inbox);
                 break self.net.beat();
             }
             match self.net.poll(&mut self.inbox) {

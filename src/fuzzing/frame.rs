@@ -23,7 +23,9 @@ use crate::inbox::Inbox;
 use crate::limits::Limits;
 use crate::message::{Encoder, ValueRef};
 use crate::reason::{DisconnectReason, ProtocolError};
-use crate::transport::{Arrival, Close, Conn, Incoming, Pipe, Source, Streams, Transport, Whose};
+use crate::transport::{
+    Arrival, Close, Conn, Flush, Incoming, Pipe, Source, Streams, Transport, Whose,
+};
 
 /// The longest payloads that a script may allow.
 pub(super) const LENGTHS: [usize; 8] = [1, 7, 60, 250, 300, 1000, 5000, 70_000];
@@ -342,7 +344,7 @@ impl Bench {
                 other => panic!("{other:?}"),
             }
         }
-        self.streams.flush(now);
+        self.streams.flush(now, Flush::AtEnd);
         let share = self.config.messages_per_pump;
         self.links.iter().for_each(|link| link.is_prompt(share));
     }

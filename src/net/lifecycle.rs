@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::error::{FaultCause, Limit};
 use crate::id::PeerId;
 use crate::limits::after;
+use crate::message::{MapRef, Outgoing};
 use crate::reason::{ConnectError, DisconnectReason, ProtocolError, Timeout};
 use crate::trace::Step;
 use crate::transport::{Close, Conn};
@@ -133,9 +134,13 @@ impl<P: Default> Net<P> {
         *self.per_address.entry(household(addr.ip())).or_default() += 1;
         let peer = PeerId(self.peers.insert(entry));
         self.assign(wire, peer);
-        // Handlers run later: the greeting is the first word all the same.
+        // Handlers run later: the greeting is the first word all the same. It is shown after that a
+        // peer has connected, and sent before: whom it is shown to may panic.
+        let greeting = self.greet(wire);
         self.up(peer);
-        self.greet(peer);
+        if let Some(Ok(words)) = greeting.as_ref().map(Outgoing::to_bytes) {
+            self.trace(peer, || Step::Sent(MapRef::of(words)));
+        }
     }
 
     fn assign(&mut self, wire: Wire, peer: PeerId) {
@@ -166,10 +171,10 @@ impl<P: Default> Net<P> {
 
     pub(super) fn up(&mut self, peer: PeerId) {
         self.activity.opened += 1;
+        self.events.push_back(Lifecycle::new(peer, Change::Up));
         if let Some(addr) = self.peers.get(peer.0).map(|entry| entry.addr) {
             self.trace(peer, || Step::Connected(addr));
         }
-        self.events.push_back(Lifecycle::new(peer, Change::Up));
     }
 
     /// The one way out for a peer; tells whether it was still here.
@@ -246,12 +251,12 @@ impl<P: Default> Net<P> {
             }
             Phase::Leaving => {}
         }
+        self.events.push_back(Lifecycle::new(peer, change.clone()));
         match &change {
             Change::Up => {}
             Change::Failed(error) => self.trace(peer, || Step::ConnectFailed(error)),
             Change::Down(reason) => self.trace(peer, || Step::Disconnected(reason)),
         }
-        self.events.push_back(Lifecycle::new(peer, change));
     }
 
     /// Ends a round, in which everybody was listened to: asks hexapods for a sign of life, and ends
@@ -318,11 +323,26 @@ impl<P: Default> Net<P> {
         }
     }
 
-    /// How long until something is due, counted from the last pump.
-    pub(crate) fn next_timeout(&self) -> Option<Duration> {
+    /// How long until something is due, counted from the last pump. Where nothing is read, nobody
+    /// is judged either: there are heartbeats, and ends.
+    pub(crate) fn next_timeout(&self, is_reading: bool) -> Option<Duration> {
         if self.is_cut_short || !self.events.is_empty() || !self.faults.is_empty() {
             return Some(Duration::ZERO);
         }
+        let transports = || self.links.iter().filter_map(|link| link.transport.as_ref());
+        let ends = transports().filter_map(|transport| transport.next_ending());
+        let due = if is_reading {
+            let reading = transports().filter_map(|transport| transport.next_reading());
+            ends.chain(reading).chain(self.next_judgement()).min()
+        } else {
+            let vitals = self.peers.iter().filter_map(|(_, entry)| entry.vitals.as_ref());
+            ends.chain(vitals.map(|vitals| vitals.next_ping())).min()
+        };
+        due.map(|due| due.saturating_duration_since(self.now))
+    }
+
+    /// When somebody is to be asked for a sign of life, or has been silent for too long.
+    fn next_judgement(&self) -> Option<Instant> {
         let silence = self.peers.iter().filter_map(|(_, entry)| {
             // Exactly as long as allowed is not too long.
             let late = |(deadline, _)| after(deadline, Duration::from_nanos(1));
@@ -335,10 +355,7 @@ impl<P: Default> Net<P> {
         });
         // Silence is judged a few times a second only.
         let looked = self.judged.map(|then| after(then, self.judging()));
-        let silence = silence.min().map(|due| looked.map_or(due, |looked| looked.max(due)));
-        let transports = self.links.iter().filter_map(|link| link.transport.as_ref());
-        let due = transports.filter_map(|transport| transport.next_deadline()).chain(silence).min();
-        due.map(|due| due.saturating_duration_since(self.now))
+        silence.min().map(|due| looked.map_or(due, |looked| looked.max(due)))
     }
 
     /// How often silence is judged.
@@ -348,10 +365,12 @@ impl<P: Default> Net<P> {
         (shortest / 16).min(JUDGING)
     }
 
-    /// Ends a peer for bytes that are no message. A hexapod is told, for it has a bug to be found.
+    /// Ends a peer for bytes that are no message. A hexapod is told, for it has a bug to be found,
+    /// and whoever was answered before still hears the answer.
     pub(crate) fn malformed(&mut self, peer: PeerId, error: ProtocolError) {
         let known = self.peers.get(peer.0).is_some_and(|entry| entry.vitals.is_some());
-        let how = if known { Close::Gracefully } else { Close::Now };
+        let is_owed = known || self.queued_for(peer) > 0;
+        let how = if is_owed { Close::Gracefully } else { Close::Now };
         self.leave(peer, DisconnectReason::Protocol(error), Some(how));
     }
 }

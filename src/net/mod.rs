@@ -33,7 +33,7 @@ use crate::inbox::Inbox;
 use crate::ring::Pool;
 use crate::slab::Slab;
 use crate::trace::{Step, Trace, Tracer};
-use crate::transport::{Close, Incoming, Transport};
+use crate::transport::{Close, Flush, Incoming, Transport};
 
 use peers::{Entry, Phase, Wire};
 
@@ -209,7 +209,7 @@ impl<P: Default> Net<P> {
         self.peers.is_empty() && self.links.iter().all(|link| link.transport.is_none())
     }
 
-    pub(crate) fn begin(&mut self, now: Instant) {
+    pub(crate) fn begin(&mut self, now: Instant, inbox: &mut Inbox) {
         self.now = now;
         self.begun.get_or_insert(now);
         self.round.get_or_insert(now);
@@ -227,8 +227,9 @@ impl<P: Default> Net<P> {
             if let Some(wire) = self.newcomer.take() {
                 self.close_conn(wire, Close::Now);
             }
+            self.yield_turn(inbox);
             self.beat();
-            self.flush();
+            self.write(Flush::AtEnd);
         }
     }
 
@@ -274,8 +275,8 @@ impl<P: Default> Net<P> {
                     self.fault(None, None, FaultCause::Listener(error));
                 }
             }
-            // Handlers of what has happened run before anything else is read.
-            if !self.events.is_empty() {
+            // Whoever is to be told of what has happened is told before anything else is read.
+            if !self.has_no_news() {
                 return Polled::Event;
             }
         }
@@ -283,10 +284,19 @@ impl<P: Default> Net<P> {
         Polled::Done
     }
 
+    /// Ends the turn of the peer whose turn it is, in the middle of a round: it goes on when all
+    /// others have had theirs.
+    pub(crate) fn yield_turn(&mut self, inbox: &mut Inbox) {
+        let transport = self.links.get_mut(self.turn).and_then(|link| link.transport.as_mut());
+        if let Some(transport) = transport {
+            transport.yield_turn(inbox);
+        }
+    }
+
     /// Ends a pump: writes what was sent, counts, forgets transports that are done.
     pub(crate) fn end(&mut self, inbox: &mut Inbox) -> Activity {
         self.is_cut_short = false;
-        self.flush();
+        self.write(Flush::AtEnd);
         for (at, link) in self.links.iter_mut().enumerate() {
             let Some(transport) = &mut link.transport else { continue };
             let traffic = transport.take_traffic();
@@ -322,10 +332,15 @@ impl<P: Default> Net<P> {
         self.peers.iter().map(|(key, _)| self.queued_for(PeerId(key))).sum()
     }
 
+    /// Writes what was said since the last pump.
     pub(crate) fn flush(&mut self) {
+        self.write(Flush::Between);
+    }
+
+    fn write(&mut self, when: Flush) {
         for link in &mut self.links {
             if let Some(transport) = &mut link.transport {
-                transport.flush(self.now);
+                transport.flush(self.now, when);
             }
         }
     }

@@ -238,7 +238,7 @@ impl<P: Default> Net<P> {
         let outcome = message.to_bytes().map_err(SendError::from).and_then(|canonical| {
             let payload = encode(dialect, canonical, &mut scratch)?;
             hand_over(&mut self.links, self.now, wire, payload, Whose::Own)?;
-            // Who is turned away is no peer, and not traced.
+            // Who is turned away is no peer, and not traced; a greeting is traced later.
             if let Some(peer) = peer {
                 self.trace(peer, || Step::Sent(MapRef::of(canonical)));
             }
@@ -283,9 +283,12 @@ impl<P: Default> Net<P> {
     /// next to nothing makes a fault of every broadcast, and must not hide the others.
     fn is_told_already(&mut self, to: PeerId, error: &SendError) -> bool {
         let SendError::TooLong { max, .. } = error else { return false };
+        let frame_len = self.config.frame_len();
         let entry = self.peers.get_mut(to.0);
         let Some(vitals) = entry.and_then(|entry| entry.vitals.as_mut()) else { return false };
-        *max == vitals.max_frame && vitals.told_too_long.replace(self.now) == Some(self.now)
+        *max == vitals.max_frame
+            && *max < frame_len
+            && vitals.told_too_long.replace(self.now) == Some(self.now)
     }
 
     /// There is nobody to send this to.

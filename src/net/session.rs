@@ -169,13 +169,16 @@ impl Vitals {
 /// Saying.
 impl<P: Default> Net<P> {
     /// Says the first words to a new peer of a server.
-    pub(super) fn greet(&mut self, peer: PeerId) {
-        let outcome = self.tell(peer, &self.greeting(false));
+    pub(super) fn greet(&mut self, wire: Wire) -> Option<Outgoing> {
+        let mut greeting = self.greeting(false);
+        let mut outcome = self.say(wire, None, &greeting);
         // The first words on a new connection find room. A format may have no place for what is
         // more than repod's greeting; its peers are plain then.
         if matches!(outcome, Err(SendError::NotExpressible { .. })) {
-            let _ = self.tell(peer, &crate::msg!(GREETING));
+            greeting = crate::msg!(GREETING);
+            outcome = self.say(wire, None, &greeting);
         }
+        outcome.is_ok().then_some(greeting)
     }
 
     /// The first words of a server, and for one who is turned away also the last.

@@ -73,6 +73,15 @@ pub(crate) enum Whose {
     Own,
 }
 
+/// When something is flushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flush {
+    /// At the end of a pump, or at the start of one that follows a pump without an end.
+    AtEnd,
+    /// Between two pumps: what time it is, only the next one knows.
+    Between,
+}
+
 /// Too much is waiting to be sent.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Full {
@@ -91,6 +100,9 @@ pub(crate) trait Transport: fmt::Debug + Send {
     /// and is still its turn; otherwise `poll` goes on.
     fn next_payload(&mut self, inbox: &mut Inbox) -> bool;
 
+    /// Ends the turn of a connection before its share is used up.
+    fn yield_turn(&mut self, inbox: &mut Inbox);
+
     /// Says whose a connection is: what is told of it from then on is told of this peer.
     fn assign(&mut self, conn: Conn, owner: PeerId);
 
@@ -104,8 +116,11 @@ pub(crate) trait Transport: fmt::Debug + Send {
     /// payloads was handed on.
     fn heard(&self, conn: Conn) -> Option<Instant>;
 
-    /// When something is due for the sake of time: a late frame, an end that takes too long.
-    fn next_deadline(&self) -> Option<Instant>;
+    /// When something is due in what is read: a late frame, messages that wait for their turn.
+    fn next_reading(&self) -> Option<Instant>;
+
+    /// When something is due that takes no reading: an end that takes too long, one to be told.
+    fn next_ending(&self) -> Option<Instant>;
 
     /// Gives up what is still being closed. What was not delivered is told by `poll`.
     fn abandon(&mut self);
@@ -114,7 +129,7 @@ pub(crate) trait Transport: fmt::Debug + Send {
     fn close(&mut self, conn: Conn, how: Close);
 
     /// Writes what is queued, and brings graceful ends forward.
-    fn flush(&mut self, now: Instant);
+    fn flush(&mut self, now: Instant, when: Flush);
 
     /// Lets no new connections in.
     fn stop(&mut self);

@@ -460,19 +460,23 @@ fn a_panic_in_every_pump_keeps_nobody_from_hearing() {
         server.pump_at(now, &mut log);
         client.is_connected()
     });
-    let mut stream = network.stream(addr);
+    let mut streams = [network.stream(addr), network.stream(addr)];
     const PANICS: u32 = 900;
-    for _ in 0..PANICS {
-        stream.say(&frame(b"\x81\xa6action\xa4trip"));
+    for stream in &mut streams {
+        for _ in 0..PANICS {
+            stream.say(&frame(b"\x81\xa6action\xa4trip"));
+        }
     }
     let mut panics = 0;
-    // More than a minute, in which not one pump comes to its end.
-    for pump in 0..PANICS - 1 {
+    // More than a minute, in which hardly a pump comes to its end: a round has two panics, and the
+    // one after the second is free to go on.
+    for _ in 0..PANICS - 1 {
         now += Duration::from_millis(80);
         panics +=
             u32::from(catch_unwind(AssertUnwindSafe(|| server.pump_at(now, &mut log))).is_err());
         client.pump_at(now, &mut said);
-        assert_eq!((panics, said), (pump + 1, pump), "what was said comes one pump later");
+        assert!(said + 1 >= panics, "what was said comes one pump later: {said} of {panics}");
         assert_eq!(server.next_timeout(), Some(Duration::ZERO), "there is something left to do");
     }
+    assert!(panics > PANICS / 2, "{panics}");
 }

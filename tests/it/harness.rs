@@ -122,6 +122,12 @@ impl Stream {
     }
 }
 
+/// What a client of this library says first.
+pub(crate) fn hello() -> Vec<u8> {
+    let hello = hexapod::msg!("$hello", wire: 1, game: "", version: "", max_frame: 1 << 20);
+    frame(hello.to_bytes().expect("a good message"))
+}
+
 /// A frame in repod's dialect around a payload.
 pub(crate) fn frame(payload: &[u8]) -> Vec<u8> {
     [&(payload.len() as u32).to_be_bytes()[..], payload].concat()

@@ -11,6 +11,7 @@ mod cable;
 mod crowd;
 mod dialects;
 mod driving;
+mod ends;
 mod examples;
 mod found;
 mod harness;
@@ -26,6 +27,7 @@ mod sending;
 mod session;
 mod simulation;
 mod tidy;
+mod turns;
 mod tutorial;
 #[cfg(feature = "serde")]
 mod typed;

@@ -7,7 +7,7 @@
 use std::io::ErrorKind;
 use std::time::Instant;
 
-use super::super::{Conn, Incoming, Pipe, Source};
+use super::super::{Conn, Flush, Incoming, Pipe, Source};
 use super::Streams;
 use super::link::State;
 use crate::limits::after;
@@ -24,23 +24,38 @@ const DRAINED_BYTES: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Closing {
     pub(super) conn: Conn,
-    /// Counted from the first look at it: whoever closes between two pumps may not know what time
-    /// it is.
+    /// Counted from the end of the first pump: whoever closes between two of them may not know what
+    /// time it is.
     pub(super) deadline: Option<Instant>,
 }
 
 impl<S: Source> Streams<S> {
-    /// Ends a link. If its far end was orderly, it is still sent what it was to have.
-    pub(super) fn end(&mut self, conn: Conn, reason: DisconnectReason) -> Incoming {
-        let orderly = matches!(reason, DisconnectReason::Closed | DisconnectReason::CutOff { .. });
-        let link = self.links.get(conn);
-        let owner = link.and_then(|link| link.owner);
-        if orderly && link.is_some_and(|link| !link.outbound.is_empty()) {
-            self.begin_closing(conn, true, false);
-        } else {
-            self.drop_link(conn);
+    /// Ends a link. If its far end was orderly, it is still sent what it was to have. One that has
+    /// broken the rules is sent what the system takes now, and the rest is told to be lost.
+    pub(super) fn end(
+        &mut self,
+        now: Instant,
+        conn: Conn,
+        reason: DisconnectReason,
+    ) -> Option<Incoming> {
+        let link = self.links.get_mut(conn)?;
+        let owner = link.owner;
+        match reason {
+            DisconnectReason::Closed | DisconnectReason::CutOff { .. } => {
+                if link.outbound.is_empty() {
+                    self.drop_link(conn);
+                } else {
+                    self.begin_closing(conn, true, false);
+                }
+            }
+            // Nothing passes any more, and that is what the reason says.
+            DisconnectReason::Io(_) => self.drop_link(conn),
+            _ => {
+                self.traffic.written += link.write(now, &mut self.pool) as u64;
+                self.give_up(conn);
+            }
         }
-        Incoming::Closed { owner, reason }
+        Some(Incoming::Closed { owner, reason })
     }
 
     /// From here on nobody listens to a link, and what it was sent is delivered.
@@ -55,10 +70,20 @@ impl<S: Source> Streams<S> {
             false => (&mut self.closing, self.config.max_peers.max(1)),
         };
         list.push(Closing { conn, deadline: None });
-        if list.len() > max {
-            let oldest = list.remove(0);
-            self.give_up(oldest.conn);
+        if list.len() <= max {
+            return;
         }
+        // The oldest goes of those who have been told all and only have to close too: who comes and
+        // goes to fill the list pushes out nobody to whom something is still to be said.
+        let is_told =
+            |end: &Closing| self.links.get(end.conn).is_none_or(|link| link.outbound.is_empty());
+        let first = list.iter().position(is_told).unwrap_or(0);
+        let first = list.remove(first);
+        // It may never have been written to.
+        if let (Some(link), Some(now)) = (self.links.get_mut(first.conn), self.clock.last) {
+            self.traffic.written += link.write(now, &mut self.pool) as u64;
+        }
+        self.give_up(first.conn);
     }
 
     /// Drops a closing link whether or not all was delivered.
@@ -79,14 +104,21 @@ impl<S: Source> Streams<S> {
     }
 
     /// Brings a graceful end forward; tells whether it is still under way.
-    pub(super) fn close_further(&mut self, now: Instant, closing: &mut Closing) -> bool {
+    pub(super) fn close_further(
+        &mut self,
+        now: Instant,
+        when: Flush,
+        closing: &mut Closing,
+    ) -> bool {
         let conn = closing.conn;
         let Some(link) = self.links.get_mut(conn) else { return false };
         self.traffic.written += link.write(now, &mut self.pool) as u64;
         let flushed = link.outbound.is_empty();
         let State::Closing { shut, ended, failed, .. } = &mut link.state else { return false };
         let timeout = self.config.flush_timeout;
-        let deadline = *closing.deadline.get_or_insert_with(|| after(now, timeout));
+        if when == Flush::AtEnd {
+            closing.deadline.get_or_insert_with(|| after(now, timeout));
+        }
         if flushed && !*shut {
             *shut = true;
             // It fails where the far end is gone already, which is just as well.
@@ -105,7 +137,7 @@ impl<S: Source> Streams<S> {
                 Err(_) => *ended = true,
             }
         }
-        let over = *failed || (*ended && flushed) || now >= deadline;
+        let over = *failed || (*ended && flushed) || closing.deadline.is_some_and(|end| now >= end);
         if over {
             self.give_up(conn);
         }

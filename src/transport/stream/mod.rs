@@ -21,7 +21,7 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use super::{Arrival, Bytes, Close, Conn, Full, Incoming, Source, Transport, Whose};
+use super::{Arrival, Bytes, Close, Conn, Flush, Full, Incoming, Source, Transport, Whose};
 use crate::config::Config;
 use crate::frame::Framing;
 use crate::id::PeerId;
@@ -55,6 +55,8 @@ pub(crate) struct Streams<S: Source> {
     stage: Stage,
     /// The link whose turn it is; its bytes are in the inbox.
     turn: Option<Turn>,
+    /// Whether somebody's turn in this round has ended before all frames that are here were handled.
+    has_more: bool,
     /// Which slot is first in the next pump.
     start: usize,
     clock: Clock,
@@ -83,6 +85,7 @@ impl<S: Source> Streams<S> {
             events: VecDeque::new(),
             stage: Stage::Between,
             turn: None,
+            has_more: false,
             start: 0,
             clock: Clock::default(),
             traffic: Bytes::default(),
@@ -120,6 +123,7 @@ impl<S: Source> Transport for Streams<S> {
                     self.clock.tick(now);
                     let left = if self.clock.is_full { self.config.accepts_per_pump } else { 0 };
                     self.stage = Stage::Accepting { left };
+                    self.has_more = false;
                 }
                 Stage::Accepting { left: 0 } => {
                     self.stage = Stage::Reading { visited: 0, slots: self.links.slots() };
@@ -156,6 +160,17 @@ impl<S: Source> Transport for Streams<S> {
         inbox.finish();
         // What is wrong with a frame is found again, and told, by `poll`.
         turn.open_next(self.framing, self.config.frame_len(), inbox).unwrap_or(false)
+    }
+
+    fn yield_turn(&mut self, inbox: &mut Inbox) {
+        let Some(conn) = self.turn.as_ref().map(|turn| turn.conn) else { return };
+        inbox.finish();
+        if self.links.get(conn).is_none_or(Link::is_closing) {
+            inbox.clear(&mut self.pool);
+            self.turn = None;
+        } else if let Some(now) = self.clock.last {
+            self.pass_turn(now, inbox, false);
+        }
     }
 
     fn assign(&mut self, conn: Conn, owner: PeerId) {
@@ -205,7 +220,7 @@ impl<S: Source> Transport for Streams<S> {
         }
     }
 
-    fn flush(&mut self, now: Instant) {
+    fn flush(&mut self, now: Instant, when: Flush) {
         let mut unsent = mem::take(&mut self.unsent);
         unsent.retain(|conn| match self.links.get_mut(*conn) {
             Some(link) if !link.is_closing() => {
@@ -217,10 +232,10 @@ impl<S: Source> Transport for Streams<S> {
         });
         self.unsent = unsent;
         let mut closing = mem::take(&mut self.closing);
-        closing.retain_mut(|closing| self.close_further(now, closing));
+        closing.retain_mut(|closing| self.close_further(now, when, closing));
         self.closing = closing;
         let mut refused = mem::take(&mut self.refused);
-        refused.retain_mut(|closing| self.close_further(now, closing));
+        refused.retain_mut(|closing| self.close_further(now, when, closing));
         self.refused = refused;
     }
 
@@ -232,7 +247,11 @@ impl<S: Source> Transport for Streams<S> {
         self.links.get(conn).map(|link| link.active)
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
+    fn next_reading(&self) -> Option<Instant> {
+        // What is here already is due now: messages beyond somebody's share, an end to be told.
+        if self.has_more || !self.events.is_empty() {
+            return self.clock.last;
+        }
         // Who sleeps until the frame is late would have made a pause, for which it is not judged.
         let nap = self.clock.last.map(|last| after(last, self.config.frame_nap()));
         let frames = self.links.iter().filter(|(_, link)| !link.is_closing());
@@ -242,8 +261,12 @@ impl<S: Source> Transport for Streams<S> {
             let due = due + Duration::from_nanos(1);
             Some(nap.map_or(due, |nap| nap.min(due)))
         });
+        late.min()
+    }
+
+    fn next_ending(&self) -> Option<Instant> {
         let closing = self.closing.iter().chain(&self.refused);
-        late.chain(closing.filter_map(|end| end.deadline.or(self.clock.last))).min()
+        closing.filter_map(|end| end.deadline.or(self.clock.last)).min()
     }
 
     fn abandon(&mut self) {

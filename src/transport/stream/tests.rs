@@ -108,7 +108,7 @@ impl Bench {
                 other => format!("{other:?}"),
             });
         }
-        self.streams.flush(self.now);
+        self.streams.flush(self.now, Flush::AtEnd);
         seen
     }
 
@@ -378,9 +378,9 @@ fn partial_writes_at_every_offset_deliver_the_same_bytes() {
         bench.pipe.0.lock().unwrap().writes = (0..50).map(|_| Ok(step)).collect();
         for len in [1, 2, 3, 11] {
             bench.streams.send(bench.now, conn, &vec![7; len], Whose::Game).unwrap();
-            bench.streams.flush(bench.now);
+            bench.streams.flush(bench.now, Flush::AtEnd);
         }
-        (0..40).for_each(|_| bench.streams.flush(bench.now));
+        (0..40).for_each(|_| bench.streams.flush(bench.now, Flush::AtEnd));
         assert_eq!(bench.pipe.0.lock().unwrap().written, frames(&[1, 2, 3, 11]));
     }
 }
@@ -393,10 +393,10 @@ fn a_graceful_end_writes_shuts_down_and_drains() {
     bench.pipe.0.lock().unwrap().writes.extend([Ok(2), Err(ErrorKind::WouldBlock.into())]);
     bench.streams.send(bench.now, conn, b"bye", Whose::Game).unwrap();
     bench.streams.close(conn, Close::Gracefully);
-    bench.streams.flush(bench.now);
-    bench.streams.flush(bench.now);
+    bench.streams.flush(bench.now, Flush::AtEnd);
+    bench.streams.flush(bench.now, Flush::AtEnd);
     assert!(!bench.pipe.0.lock().unwrap().shut, "not before all is written");
-    bench.streams.flush(bench.now);
+    bench.streams.flush(bench.now, Flush::AtEnd);
     assert!(bench.pipe.0.lock().unwrap().shut);
     bench.reads(Ok(b"what comes late is thrown away"));
     assert_eq!(bench.pump(), [""; 0]);
@@ -419,7 +419,7 @@ fn a_graceful_end_has_a_deadline_and_says_what_was_lost() {
         (0..9).map(|_| Err(ErrorKind::WouldBlock.into())).collect();
     bench.streams.send(bench.now, conn, b"bye", Whose::Game).unwrap();
     bench.streams.close(conn, Close::Gracefully);
-    bench.streams.flush(bench.now);
+    bench.streams.flush(bench.now, Flush::AtEnd);
     bench.now += Config::new().flush_timeout - Duration::from_millis(1);
     assert_eq!(bench.pump(), [""; 0]);
     bench.now += Duration::from_millis(1);
@@ -436,8 +436,8 @@ fn a_graceful_end_that_cannot_write_says_what_was_lost() {
     bench.pipe.0.lock().unwrap().writes.extend([Ok(3), Err(ErrorKind::BrokenPipe.into())]);
     bench.streams.send(bench.now, conn, b"bye", Whose::Game).unwrap();
     bench.streams.close(conn, Close::Gracefully);
-    bench.streams.flush(bench.now);
-    bench.streams.flush(bench.now);
+    bench.streams.flush(bench.now, Flush::AtEnd);
+    bench.streams.flush(bench.now, Flush::AtEnd);
     let seen = bench.pump();
     assert!(seen[0].starts_with("Undelivered") && seen[0].contains("bytes: 4"), "{seen:?}");
     assert!(bench.streams.links.is_empty());
@@ -475,7 +475,7 @@ fn a_frame_that_never_ends_is_judged_and_a_pause_is_not_held_against_it() {
     assert_eq!(bench.pump(), ["too slow: a frame was never finished"]);
 }
 
-/// Who sleeps as long as `next_deadline` allows does not pause, and judges in time. Nobody is
+/// Who sleeps as long as `next_reading` allows does not pause, and judges in time. Nobody is
 /// forgiven twice for the same frame, be it that every gap between two pumps is a pause.
 #[test]
 fn whoever_pumps_seldom_judges_unfinished_frames_too() {
@@ -487,7 +487,7 @@ fn whoever_pumps_seldom_judges_unfinished_frames_too() {
         assert_eq!(bench.pump(), ["open"]);
         let begun = bench.now;
         for _ in 0..20 {
-            let due = bench.streams.next_deadline().expect("a frame is awaited");
+            let due = bench.streams.next_reading().expect("a frame is awaited");
             bench.now = gap.map_or(due + Duration::from_millis(16), |gap| bench.now + gap);
             if drip {
                 bench.reads(Ok(b"x"));
@@ -575,7 +575,7 @@ fn at_the_deadline_of_a_frame_it_is_over_and_not_before() {
     assert_eq!(bench.pump(), ["open"]);
     let deadline = bench.now + Duration::from_secs(2) + Duration::from_nanos(1);
     // Before that it wants to be woken, lest a sleep be a pause.
-    while let Some(due) = bench.streams.next_deadline().filter(|due| *due != deadline) {
+    while let Some(due) = bench.streams.next_reading().filter(|due| *due != deadline) {
         assert!(due < deadline, "it is late");
         bench.now = due;
         assert_eq!(bench.pump(), [""; 0]);

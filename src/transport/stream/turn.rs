@@ -111,7 +111,7 @@ impl<S: Source> Streams<S> {
                     Ok(false) => unfinished = true,
                     Err(error) => {
                         let reason = DisconnectReason::Protocol(ProtocolError::Frame(error));
-                        return self.end_turn(inbox, reason);
+                        return self.end_turn(now, inbox, reason);
                     }
                 }
             }
@@ -121,7 +121,7 @@ impl<S: Source> Streams<S> {
                     (None, 0) => DisconnectReason::Closed,
                     (None, bytes) => DisconnectReason::CutOff { bytes },
                 };
-                return self.end_turn(inbox, reason);
+                return self.end_turn(now, inbox, reason);
             }
             if !unfinished || turn.dry || turn.bytes == 0 {
                 return self.pass_turn(now, inbox, unfinished);
@@ -134,8 +134,18 @@ impl<S: Source> Streams<S> {
 
     /// The turn of a link is over: what is not handled is the link's to keep. Time is kept of an
     /// unfinished frame, if all that has come is read.
-    fn pass_turn(&mut self, now: Instant, inbox: &mut Inbox, unfinished: bool) -> Option<Incoming> {
+    pub(super) fn pass_turn(
+        &mut self,
+        now: Instant,
+        inbox: &mut Inbox,
+        unfinished: bool,
+    ) -> Option<Incoming> {
         let Turn { conn, dry, progress, .. } = self.turn.take()?;
+        if !unfinished && !self.has_more {
+            let (whole, max) = (inbox.input(), self.config.frame_len());
+            let found = self.framing.find(whole, &mut Progress::default(), max);
+            self.has_more = !matches!(found, Ok(None));
+        }
         let link = self.links.get_mut(conn)?;
         link.inbound = inbox.stow(&mut self.pool);
         if !unfinished || link.inbound.is_empty() {
@@ -150,13 +160,18 @@ impl<S: Source> Streams<S> {
         if now.saturating_duration_since(since) <= self.config.frame_timeout {
             return None;
         }
-        Some(self.end(conn, DisconnectReason::Timeout(Timeout::Frame)))
+        self.end(now, conn, DisconnectReason::Timeout(Timeout::Frame))
     }
 
     /// The turn of a link is over, and so is the link.
-    fn end_turn(&mut self, inbox: &mut Inbox, reason: DisconnectReason) -> Option<Incoming> {
+    fn end_turn(
+        &mut self,
+        now: Instant,
+        inbox: &mut Inbox,
+        reason: DisconnectReason,
+    ) -> Option<Incoming> {
         inbox.clear(&mut self.pool);
         let turn = self.turn.take()?;
-        Some(self.end(turn.conn, reason))
+        self.end(now, turn.conn, reason)
     }
 }
