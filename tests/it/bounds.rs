@@ -683,6 +683,31 @@ fn everybody_is_first_in_turn() {
     assert_eq!((&each[..], &firsts[..4]), (&[1, 2, 3, 4][..], &firsts[4..]));
 }
 
+#[test]
+fn everybody_is_first_in_turn_when_a_crowd_has_left_too() {
+    // Who stays: neighbours with the gap behind them, and some with gaps between them.
+    for stay in [&[1, 2][..], &[2, 30, 60], &[59, 60]] {
+        let (mut scene, streams) = Scene::with_peers(Config::new(), 60);
+        let (mut left, gone): (Vec<_>, Vec<_>) =
+            (1..).zip(streams).partition(|(n, _)| stay.contains(n));
+        drop(gone);
+        scene.pump();
+        assert_eq!(scene.log().len(), 60 - stay.len());
+        let mut firsts = Vec::new();
+        for _ in 0..4 * stay.len() {
+            left.iter_mut().for_each(|(_, stream)| stream.say(&framed(&msg!("x"))));
+            scene.pump();
+            let heard = scene.heard();
+            assert_eq!(heard.len(), stay.len());
+            firsts.push(heard[0]);
+        }
+        for turns in firsts.chunks_mut(stay.len()) {
+            turns.sort_unstable();
+            assert_eq!(turns, stay);
+        }
+    }
+}
+
 // --- Time ----------------------------------------------------------------------------------------
 
 #[test]

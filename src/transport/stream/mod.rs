@@ -55,7 +55,7 @@ pub(crate) struct Streams<S: Source> {
     stage: Stage,
     /// The link whose turn it is; its bytes are in the inbox.
     turn: Option<Turn>,
-    /// Which slot is first in the next pump.
+    /// Which slot is first in this pump; between two, from which on the next is looked for.
     start: usize,
     clock: Clock,
     traffic: Bytes,
@@ -98,6 +98,16 @@ impl<S: Source> Streams<S> {
         })
     }
 
+    /// The slot that is first: the next one in which somebody can be listened to. Whoever came
+    /// behind the places of a crowd that has left would be first in all of their turns. Most often
+    /// it is the first one looked at.
+    fn next_first(&mut self) -> usize {
+        let slots = self.links.slots();
+        let mut behind = (self.start..slots).chain(0..self.start.min(slots));
+        let next = behind.find(|slot| self.links.at(*slot).is_some_and(|(_, it)| !it.is_closing()));
+        next.unwrap_or(0)
+    }
+
     fn open(&mut self, now: Instant, pipe: S::Pipe, addr: SocketAddr) -> Incoming {
         let conn = self.links.insert(Link::new(pipe, now));
         Incoming::Opened { conn, addr }
@@ -122,6 +132,7 @@ impl<S: Source> Transport for Streams<S> {
                     self.stage = Stage::Accepting { left };
                 }
                 Stage::Accepting { left: 0 } => {
+                    self.start = self.next_first();
                     self.stage = Stage::Reading { visited: 0, slots: self.links.slots() };
                 }
                 Stage::Accepting { left } => {
