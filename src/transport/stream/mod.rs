@@ -183,15 +183,17 @@ impl<S: Source> Transport for Streams<S> {
         }
         let (header, trailer) = (self.framing.header(payload.len()), self.framing.trailer());
         let len = header.as_bytes().len() + payload.len() + trailer.len();
-        let max = match whose {
-            Whose::Game => self.config.outbound(),
-            Whose::Own => self.config.outbound().saturating_add(OWN_ROOM),
+        // What is told is the limit that is configured; the room beyond it is nobody's to set.
+        let max = self.config.outbound();
+        let room = match whose {
+            Whose::Game => max,
+            Whose::Own => max.saturating_add(OWN_ROOM),
         };
-        if link.outbound.len() + len > max {
+        if link.outbound.len() + len > room {
             // A burst is not a slow reader: what the system takes now does not count.
             self.traffic.written += link.write(now, &mut self.pool) as u64;
             let queued = link.outbound.len();
-            if queued + len > max {
+            if queued + len > room {
                 return Err(Full { queued, max });
             }
         }
