@@ -1002,6 +1002,36 @@ fn no_value_of_a_limit_is_fatal() {
     }
 }
 
+/// Of what is done one by one, one at least is done in each pump.
+#[test]
+fn a_share_of_nothing_is_a_share_of_one() {
+    let config =
+        Config::new().messages_per_pump(0).bytes_per_pump(0).accepts_per_pump(0).max_letters(0);
+    let mut scene = Scene::new(config.clone());
+    let mut streams = [scene.join(), scene.join()];
+    assert_eq!([(); 3].map(|()| scene.pump().opened), [1, 1, 0]);
+    streams[0].say(&framed(&msg!("x")).repeat(2));
+    assert_eq!([(); 3].map(|()| scene.pump().messages), [1, 1, 0]);
+    let sender = scene.server.sender();
+    assert_eq!(sender.send(msg!("x")), Ok(()));
+    assert_eq!(sender.send(msg!("x")), Err(SendError::Busy { max: 1 }));
+
+    // An attempt to connect ends too, be it well or not.
+    let network = Network::Memory(scene.network.clone());
+    let nobody = SocketAddr::from(([10, 0, 0, 9], 9));
+    for (addr, said) in [(scene.addr, "up"), (nobody, "failed")] {
+        let mut client: Client<Vec<&str>> = network.client_with(addr, config.clone());
+        client.on_connect(|ctx| ctx.state.push("up"));
+        client.on_connect_failed(|ctx, _| ctx.state.push("failed"));
+        let mut log = Vec::new();
+        for _ in 0..100 {
+            client.pump_at(scene.now, &mut log);
+            scene.pass(TICK);
+        }
+        assert_eq!(log, [said]);
+    }
+}
+
 #[test]
 fn a_client_may_wait_for_ever_to_be_connected() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -128,7 +128,9 @@ impl<S: Source> Transport for Streams<S> {
             match &mut self.stage {
                 Stage::Between => {
                     self.clock.tick(now);
-                    let left = if self.clock.is_full { self.config.accepts_per_pump } else { 0 };
+                    // One at least: an attempt to connect would have no end.
+                    let most = self.config.accepts_per_pump.max(1);
+                    let left = if self.clock.is_full { most } else { 0 };
                     self.stage = Stage::Accepting { left };
                 }
                 Stage::Accepting { left: 0 } => {
