@@ -76,20 +76,23 @@ pub struct Config {
     /// count as one whole frame.
     pub max_outbound: usize,
     /// How many messages of other threads' [`Sender`](crate::Sender)s wait for the next pump.
-    /// Default: 1,024.
+    /// Default: 1,024. At least 1 in any case.
     pub max_letters: usize,
     /// How many messages of one peer are handled in one pump. Default: 1,024.
     ///
-    /// The rest waits for the next pump, so that no peer can hold up the others.
+    /// The rest waits for the next pump, so that no peer can hold up the others. One is handled in
+    /// any case.
     pub messages_per_pump: usize,
     /// How many bytes of one peer are read in one pump. Default: 256 KiB.
     ///
-    /// Reading stops when the bound is reached or passed, and a single read takes up to 64 KiB.
+    /// Reading stops when the bound is reached or passed, and a single read takes up to 64 KiB. It
+    /// is read once in any case.
     pub bytes_per_pump: usize,
     /// How many connections one listener accepts in one pump. Default: 512.
     ///
     /// The system keeps up to 128 that wait to be accepted, and drops what comes beyond for a
-    /// second; so a pump accepts until none is waiting, or this many.
+    /// second; so a pump accepts until none is waiting, or this many. One is accepted in any case:
+    /// to let nobody in is [`max_peers`](Self#structfield.max_peers) of 0, and then they are told.
     pub accepts_per_pump: usize,
     /// How long a client tries to connect: look-up of the name and all addresses together.
     /// Default: 10 s.

@@ -548,9 +548,9 @@ impl World {
                 None => true,
             },
             DisconnectReason::SlowConsumer { queued, max } => {
-                let most = self.config.outbound() + OWN_ROOM;
+                let limit = self.config.outbound();
                 let full = line.tap.as_ref().is_none_or(|tap| tap.lock().is_stuck);
-                full && *queued <= most && *max <= most
+                full && *queued <= limit + OWN_ROOM && *max == limit
             }
             DisconnectReason::Io(kind) => match &line.tap {
                 Some(tap) => fits && tap.lock().errors.contains(kind),

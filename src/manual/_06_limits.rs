@@ -28,7 +28,9 @@
 //! `game` and `version` are no limits: two ends of hexapod where they differ do not play together.
 //! `dialect` is what a client speaks. `quiet` turns reports on standard error off. Three values
 //! stand under others: a `max_depth` above 128 counts as 128, a `max_outbound` below one longest
-//! frame as that frame, and a `heartbeat` above a third of `idle_timeout` as that third.
+//! frame as that frame, and a `heartbeat` above a third of `idle_timeout` as that third. And four
+//! count as 1 if they are 0, lest nothing ever happens: `max_letters`, `messages_per_pump`,
+//! `bytes_per_pump`, and `accepts_per_pump`, of which an attempt to connect needs one too.
 //!
 //! # What a peer can cost
 //!

@@ -73,6 +73,65 @@ fn encode<'b>(
     Ok(scratch)
 }
 
+/// What the dialects of those who are sent one message make of it. Each is asked once, in whatever
+/// order their speakers come. One dialect is the rule, and then nothing is allocated.
+#[derive(Default)]
+struct Payloads {
+    /// That of the last peer whose dialect has a codec.
+    last: Option<Made>,
+    others: Vec<Made>,
+}
+
+/// What the codec of a dialect has made of a message.
+struct Made {
+    dialect: u32,
+    bytes: Vec<u8>,
+    error: Option<SendError>,
+}
+
+impl Payloads {
+    /// The payload in the dialect that stands at this place. The first is written where there is
+    /// room already.
+    fn of<'b>(
+        &'b mut self,
+        at: u32,
+        dialect: Dialect,
+        canonical: &'b [u8],
+        max: usize,
+        spare: &mut Vec<u8>,
+    ) -> Result<&'b [u8], SendError> {
+        if dialect.codec().is_none() {
+            return fits(canonical, max);
+        }
+        let made = match self.last.take() {
+            Some(made) if made.dialect == at => made,
+            before => {
+                self.others.extend(before);
+                match self.others.iter().position(|made| made.dialect == at) {
+                    Some(known) => self.others.swap_remove(known),
+                    None => {
+                        let mut bytes = std::mem::take(spare);
+                        let payload = encode(dialect, canonical, &mut bytes);
+                        let error = payload.and_then(|payload| fits(payload, max)).err();
+                        Made { dialect: at, bytes, error }
+                    }
+                }
+            }
+        };
+        let Made { bytes, error, .. } = self.last.insert(made);
+        match error {
+            Some(error) => Err(error.clone()),
+            None => Ok(bytes),
+        }
+    }
+}
+
+/// Whether a payload is no longer than it may be.
+fn fits(payload: &[u8], max: usize) -> Result<&[u8], SendError> {
+    let len = payload.len();
+    if len > max { Err(SendError::TooLong { len, max }) } else { Ok(payload) }
+}
+
 /// Hands a payload to a transport.
 #[inline]
 fn hand_over(
@@ -106,27 +165,20 @@ impl<P: Default> Net<P> {
             Ok(canonical) => canonical,
             Err(error) => return self.send_fault(None, message, error),
         };
-        // One dialect is the rule; its payload serves peer after peer until another one is met.
-        let mut ids = ids.into_iter().peekable();
-        while let Some(first) = ids.peek().copied() {
-            let Some(dialect) = self.peers.get(first.0).map(|entry| entry.dialect) else {
-                ids.next();
-                self.settle(first, message, Err(SendError::NotConnected));
-                continue;
+        let (mut payloads, max) = (Payloads::default(), self.config.frame_len());
+        for to in ids {
+            let outcome = match self.peers.get(to.0).map(|entry| entry.dialect) {
+                Some(at) => {
+                    let (dialect, spare) = (self.dialects[at as usize], &mut self.encoded);
+                    let payload = payloads.of(at, dialect, canonical, max, spare);
+                    payload.and_then(|payload| self.queue(to, canonical, payload))
+                }
+                None => Err(SendError::NotConnected),
             };
-            let encoded = self.with_payload(dialect, canonical, |net, payload| {
-                while let Some(to) =
-                    ids.next_if(|id| net.peers.get(id.0).is_some_and(|e| e.dialect == dialect))
-                {
-                    let outcome = net.queue(to, canonical, payload);
-                    net.settle(to, message, outcome);
-                }
-            });
-            if let Err(error) = encoded {
-                if let Some(to) = ids.next() {
-                    self.settle(to, message, Err(error));
-                }
-            }
+            self.settle(to, message, outcome);
+        }
+        if let Some(made) = payloads.last {
+            self.encoded = made.bytes;
         }
     }
 
@@ -187,17 +239,14 @@ impl<P: Default> Net<P> {
         send: impl FnOnce(&mut Self, &[u8]) -> T,
     ) -> Result<T, SendError> {
         let (dialect, max) = (self.dialects[dialect as usize], self.config.frame_len());
-        let fits = |len| if len > max { Err(SendError::TooLong { len, max }) } else { Ok(()) };
         // In most dialects it is these bytes.
         if dialect.codec().is_none() {
-            fits(canonical.len())?;
-            return Ok(send(self, canonical));
+            return Ok(send(self, fits(canonical, max)?));
         }
         let mut scratch = std::mem::take(&mut self.encoded);
-        let outcome = encode(dialect, canonical, &mut scratch).and_then(|payload| {
-            fits(payload.len())?;
-            Ok(send(self, payload))
-        });
+        let payload = encode(dialect, canonical, &mut scratch);
+        let outcome =
+            payload.and_then(|payload| fits(payload, max)).map(|payload| send(self, payload));
         self.encoded = scratch;
         outcome
     }

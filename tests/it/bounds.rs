@@ -683,6 +683,31 @@ fn everybody_is_first_in_turn() {
     assert_eq!((&each[..], &firsts[..4]), (&[1, 2, 3, 4][..], &firsts[4..]));
 }
 
+#[test]
+fn everybody_is_first_in_turn_when_a_crowd_has_left_too() {
+    // Who stays: neighbours with the gap behind them, and some with gaps between them.
+    for stay in [&[1, 2][..], &[2, 30, 60], &[59, 60]] {
+        let (mut scene, streams) = Scene::with_peers(Config::new(), 60);
+        let (mut left, gone): (Vec<_>, Vec<_>) =
+            (1..).zip(streams).partition(|(n, _)| stay.contains(n));
+        drop(gone);
+        scene.pump();
+        assert_eq!(scene.log().len(), 60 - stay.len());
+        let mut firsts = Vec::new();
+        for _ in 0..4 * stay.len() {
+            left.iter_mut().for_each(|(_, stream)| stream.say(&framed(&msg!("x"))));
+            scene.pump();
+            let heard = scene.heard();
+            assert_eq!(heard.len(), stay.len());
+            firsts.push(heard[0]);
+        }
+        for turns in firsts.chunks_mut(stay.len()) {
+            turns.sort_unstable();
+            assert_eq!(turns, stay);
+        }
+    }
+}
+
 // --- Time ----------------------------------------------------------------------------------------
 
 #[test]
@@ -974,6 +999,36 @@ fn no_value_of_a_limit_is_fatal() {
             time => connect_timeout handshake_timeout frame_timeout plain_idle_timeout
                 flush_timeout;
         }
+    }
+}
+
+/// Of what is done one by one, one at least is done in each pump.
+#[test]
+fn a_share_of_nothing_is_a_share_of_one() {
+    let config =
+        Config::new().messages_per_pump(0).bytes_per_pump(0).accepts_per_pump(0).max_letters(0);
+    let mut scene = Scene::new(config.clone());
+    let mut streams = [scene.join(), scene.join()];
+    assert_eq!([(); 3].map(|()| scene.pump().opened), [1, 1, 0]);
+    streams[0].say(&framed(&msg!("x")).repeat(2));
+    assert_eq!([(); 3].map(|()| scene.pump().messages), [1, 1, 0]);
+    let sender = scene.server.sender();
+    assert_eq!(sender.send(msg!("x")), Ok(()));
+    assert_eq!(sender.send(msg!("x")), Err(SendError::Busy { max: 1 }));
+
+    // An attempt to connect ends too, be it well or not.
+    let network = Network::Memory(scene.network.clone());
+    let nobody = SocketAddr::from(([10, 0, 0, 9], 9));
+    for (addr, said) in [(scene.addr, "up"), (nobody, "failed")] {
+        let mut client: Client<Vec<&str>> = network.client_with(addr, config.clone());
+        client.on_connect(|ctx| ctx.state.push("up"));
+        client.on_connect_failed(|ctx, _| ctx.state.push("failed"));
+        let mut log = Vec::new();
+        for _ in 0..100 {
+            client.pump_at(scene.now, &mut log);
+            scene.pass(TICK);
+        }
+        assert_eq!(log, [said]);
     }
 }
 

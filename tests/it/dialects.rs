@@ -203,6 +203,54 @@ fn a_broadcast_is_written_once_per_dialect_that_is_spoken() {
     }
 }
 
+/// However those who speak them take turns in the list.
+#[test]
+fn what_is_sent_to_each_is_written_once_per_dialect_that_is_spoken() {
+    static ONE: Counting = Counting(AtomicUsize::new(0));
+    static OTHER: Counting = Counting(AtomicUsize::new(0));
+    let network = MemoryNetwork::new();
+    let dialects = [
+        Dialect::REPOD,
+        Dialect::terminated("one", &ONE),
+        Dialect::terminated("other", &OTHER),
+        Dialect::length_prefixed("one, with lengths", &ONE),
+    ];
+    let (mut server, addrs) = server(&Network::Memory(network.clone()), Config::new(), &dialects);
+    let mut world = World::default();
+    let (mut streams, mut now) = (Vec::new(), Instant::now());
+    for _ in 0..5 {
+        for addr in &addrs {
+            streams.push(network.connect(*addr).expect("open"));
+            now += Duration::from_secs(1);
+            server.pump_at(now, &mut world);
+        }
+    }
+    let ids: Vec<_> = server.peers().map(|peer| peer.id()).collect();
+    let written = || (ONE.0.swap(0, Relaxed), OTHER.0.swap(0, Relaxed));
+    assert_eq!((ids.len(), written()), (20, (10, 5)), "the greetings");
+    server.send_each(ids.iter().copied(), msg!("each", text: "hello"));
+    assert_eq!(written(), (2, 1));
+    server.pump_at(now, &mut world);
+    for (at, stream) in streams.iter_mut().enumerate() {
+        let mut heard = Vec::new();
+        let _ = stream.read_to_end(&mut heard);
+        let said: &[u8] = match at % 4 {
+            0 => b"\x82\xa6action\xa4each\xa4text\xa5hello",
+            _ => b"d6:action4:each4:text5:helloe",
+        };
+        let times = heard.windows(said.len()).filter(|part| *part == said).count();
+        assert_eq!(times, 1, "{at}: {}", heard.escape_ascii());
+    }
+
+    // Who cannot be told is named, each in turn, and it was tried once.
+    server.send_each(ids[..8].iter().copied(), msg!("x", v: 1.5));
+    assert_eq!(written(), (2, 1));
+    server.pump_at(now, &mut world);
+    let why = "counting has no place for a float";
+    let of = |n| format!("did not send \"x\" to #{n}: {why}");
+    assert_eq!(world.faults, [2, 3, 4, 6, 7, 8].map(of));
+}
+
 #[test]
 fn what_one_dialect_cannot_say_the_others_hear() {
     on_both(|network| {

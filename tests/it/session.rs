@@ -405,6 +405,24 @@ fn who_asks_for_ever_and_never_reads_the_answers_is_cut_off() {
     assert!(pair.client.is_connected());
 }
 
+/// What the library says itself has some room beyond the limit, of which nobody was told.
+#[test]
+fn who_asks_for_ever_is_told_the_limit_that_is_configured() {
+    let config = Config::new().max_outbound(10_000).max_frame_len(1000);
+    let mut pair = Pair::in_memory(config, Config::new());
+    pair.until(|pair| pair.client.is_connected());
+    let mut stream = pair.network.stream(pair.addr);
+    let hello = msg!("$hello", wire: 1, game: "", version: "", max_frame: 100);
+    stream.say(&frame(hello.to_bytes().expect("good")));
+    let ping = frame(msg!("$ping", n: 7).to_bytes().expect("good")).repeat(100);
+    pair.until(|pair| {
+        let _ = stream.write_some(&ping);
+        pair.here.len() == 3
+    });
+    assert!(pair.here[2].starts_with("#2 down: too slow a reader"), "{:?}", pair.here);
+    assert!(pair.here[2].ends_with("and 10000 may"), "{:?}", pair.here);
+}
+
 #[test]
 fn a_heartbeat_slower_than_the_timeout_kills_nobody() {
     let config = Config::new().heartbeat(Duration::from_secs(600));

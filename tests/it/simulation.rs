@@ -196,6 +196,124 @@ fn a_pulled_cable_ends_in_a_timeout_on_both_sides_and_a_short_pull_does_not() {
     });
 }
 
+/// Nothing is heard through a cable that is pulled, not even of who leaves; and then all of it is.
+#[test]
+fn who_leaves_behind_a_pulled_cable_has_left_when_it_is_back() {
+    on_both(|network| {
+        let mut scene = Scene::new(&network, 8, Conditions::new());
+        until(|| {
+            scene.frame();
+            scene.there.len() == 1
+        });
+        scene.simulator.unplug();
+        scene.send();
+        scene.client.pump_at(scene.now, &mut scene.there);
+        scene.client = Client::with_config(Config::new());
+        scene.frames(60);
+        assert_eq!(scene.here, ["up"]);
+        scene.simulator.plug_in();
+        until(|| {
+            scene.pass(Duration::from_micros(50));
+            scene.here.len() == 3
+        });
+        assert_eq!(scene.here, ["up", "0", "down: closed by the peer"]);
+    });
+}
+
+#[test]
+fn who_leaves_behind_a_pulled_cable_is_gone_with_a_reset_and_with_the_simulator() {
+    for is_reset in [true, false] {
+        let mut scene = Scene::in_memory(9, Conditions::new());
+        scene.time_until(1);
+        scene.simulator.unplug();
+        scene.send();
+        scene.client.pump_at(scene.now, &mut scene.there);
+        scene.client = Client::with_config(Config::new());
+        scene.frames(60);
+        assert_eq!(scene.here, ["up"]);
+        match is_reset {
+            true => scene.simulator.reset_all(),
+            false => scene.simulator = Simulator::new(0, Conditions::new()),
+        }
+        scene.frame();
+        // The message was still on its way, and is lost.
+        assert_eq!(scene.here.len(), 2);
+        assert!(scene.here[1].starts_with("down: "), "{:?}", scene.here);
+    }
+}
+
+/// As behind a pulled cable; what goes on with it here is the clock of those who stay.
+#[test]
+fn who_leaves_in_a_stall_has_left_when_it_is_over() {
+    let second = Duration::from_secs(1);
+    for has_company in [true, false] {
+        let network = MemoryNetwork::new();
+        let mut scene = Scene::new(&Network::Memory(network.clone()), 10, Conditions::new());
+        let addr = scene.server.local_addrs().next().expect("it listens");
+        let mut company = Client::<()>::with_config(Config::new());
+        if has_company {
+            company.simulate(&scene.simulator);
+            company.connect_to_memory(&network, addr);
+        }
+        for _ in 0..6 {
+            scene.frame();
+            company.pump_at(scene.now, &mut ());
+        }
+        scene.here.clear();
+        let stall = Conditions::new().stall_every(Duration::from_nanos(1)).stall_for(second);
+        scene.simulator.set(stall);
+        scene.frame();
+        scene.send();
+        scene.client.pump_at(scene.now, &mut scene.there);
+        scene.simulator.set(Conditions::new());
+        let begun = scene.now;
+        scene.client = Client::with_config(Config::new());
+        while scene.here.is_empty() {
+            scene.frame();
+            company.pump_at(scene.now, &mut ());
+        }
+        // Where nobody stays, nobody could wait for its end.
+        let waited = scene.now - begun;
+        assert_eq!(waited >= second - FRAME, has_company, "{waited:?}");
+        scene.frame();
+        assert_eq!(scene.here, ["0", "down: closed by the peer"]);
+    }
+}
+
+#[test]
+fn no_more_are_kept_behind_a_pulled_cable_than_can_be() {
+    let network = MemoryNetwork::new();
+    let config = Config::new().max_peers(400).max_peers_per_address(400);
+    let (mut server, addr) = Network::Memory(network.clone()).server::<Log, ()>(config);
+    server.on_disconnect(|ctx, _| ctx.state.push(format!("{:03}", ctx.peer().number())));
+    let simulator = Simulator::new(11, Conditions::new());
+    let (mut log, mut now) = (Log::new(), Instant::now());
+    let mut clients: Vec<Client<()>> = Vec::new();
+    for _ in 0..300 {
+        let mut client = Client::with_config(Config::new());
+        client.simulate(&simulator);
+        client.connect_to_memory(&network, addr);
+        clients.push(client);
+    }
+    let mut pump = |clients: &mut Vec<Client<()>>, log: &mut Log| {
+        now += FRAME;
+        for client in &mut *clients {
+            client.pump_at(now, &mut ());
+        }
+        server.pump_at(now, log);
+    };
+    (0..3).for_each(|_| pump(&mut clients, &mut log));
+    simulator.unplug();
+    clients.clear();
+    pump(&mut clients, &mut log);
+    // The oldest had to go.
+    log.sort_unstable();
+    assert!(log.iter().cloned().eq((1..=44).map(|n| format!("{n:03}"))), "{log:?}");
+    simulator.plug_in();
+    pump(&mut clients, &mut log);
+    assert_eq!(log.len(), 300);
+}
+
 #[test]
 fn conditions_change_while_a_link_is_up() {
     let mut scene = Scene::in_memory(4, Conditions::new());

@@ -57,7 +57,7 @@ pub(crate) struct Streams<S: Source> {
     turn: Option<Turn>,
     /// Whether somebody's turn in this round has ended before all frames that are here were handled.
     has_more: bool,
-    /// Which slot is first in the next pump.
+    /// Which slot is first in this pump; between two, from which on the next is looked for.
     start: usize,
     clock: Clock,
     traffic: Bytes,
@@ -101,6 +101,16 @@ impl<S: Source> Streams<S> {
         })
     }
 
+    /// The slot that is first: the next one in which somebody can be listened to. Whoever came
+    /// behind the places of a crowd that has left would be first in all of their turns. Most often
+    /// it is the first one looked at.
+    fn next_first(&mut self) -> usize {
+        let slots = self.links.slots();
+        let mut behind = (self.start..slots).chain(0..self.start.min(slots));
+        let next = behind.find(|slot| self.links.at(*slot).is_some_and(|(_, it)| !it.is_closing()));
+        next.unwrap_or(0)
+    }
+
     fn open(&mut self, now: Instant, pipe: S::Pipe, addr: SocketAddr) -> Incoming {
         let conn = self.links.insert(Link::new(pipe, now));
         Incoming::Opened { conn, addr }
@@ -121,11 +131,14 @@ impl<S: Source> Transport for Streams<S> {
             match &mut self.stage {
                 Stage::Between => {
                     self.clock.tick(now);
-                    let left = if self.clock.is_full { self.config.accepts_per_pump } else { 0 };
+                    // One at least: an attempt to connect would have no end.
+                    let most = self.config.accepts_per_pump.max(1);
+                    let left = if self.clock.is_full { most } else { 0 };
                     self.stage = Stage::Accepting { left };
                     self.has_more = false;
                 }
                 Stage::Accepting { left: 0 } => {
+                    self.start = self.next_first();
                     self.stage = Stage::Reading { visited: 0, slots: self.links.slots() };
                 }
                 Stage::Accepting { left } => {
@@ -187,15 +200,17 @@ impl<S: Source> Transport for Streams<S> {
         }
         let (header, trailer) = (self.framing.header(payload.len()), self.framing.trailer());
         let len = header.as_bytes().len() + payload.len() + trailer.len();
-        let max = match whose {
-            Whose::Game => self.config.outbound(),
-            Whose::Own => self.config.outbound().saturating_add(OWN_ROOM),
+        // What is told is the limit that is configured; the room beyond it is nobody's to set.
+        let max = self.config.outbound();
+        let room = match whose {
+            Whose::Game => max,
+            Whose::Own => max.saturating_add(OWN_ROOM),
         };
-        if link.outbound.len() + len > max {
+        if link.outbound.len() + len > room {
             // A burst is not a slow reader: what the system takes now does not count.
             self.traffic.written += link.write(now, &mut self.pool) as u64;
             let queued = link.outbound.len();
-            if queued + len > max {
+            if queued + len > room {
                 return Err(Full { queued, max });
             }
         }

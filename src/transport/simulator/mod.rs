@@ -9,10 +9,16 @@
 //! stalls, resets and half-closes; like the TCP that it stands for, it neither loses nor reorders
 //! bytes. Time passes only by the `now` of calls, so with `pump_at` the same seed gives the same
 //! run.
+//!
+//! Who is dropped while nothing moves has not left yet for the far end: the simulator keeps the
+//! pipe, with what is on its way to it, until the cable is back or the stall is over.
+
+mod flight;
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, ErrorKind};
+use std::mem;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,8 +26,13 @@ use std::time::{Duration, Instant};
 use super::{Arrival, Pipe, Source};
 use crate::limits::after;
 
+use flight::{Flight, Outlet};
+
 /// How many bytes are on their way in one direction before a write has to wait.
 const WINDOW: usize = 256 << 10;
+
+/// How many connections are kept that were dropped while nothing moved.
+const ORPHANS: usize = 256;
 
 /// A bad network for the connections of a server or client: for tests, and for a key in your game
 /// that adds lag.
@@ -150,6 +161,55 @@ struct Control {
     /// Counted up to reset, or to half-close, all connections that there are.
     resets: u64,
     half_closes: u64,
+    /// The last time that is known, and how many pipes and sources there are to tell the next.
+    now: Option<Instant>,
+    clocks: usize,
+    /// Connections that were dropped while nothing moved, the oldest first. None of them holds the
+    /// simulator, so they go when it goes.
+    orphans: VecDeque<Orphan>,
+}
+
+impl Control {
+    /// Those of the orphans who wait no longer, to be let go once this is unlocked.
+    fn released(&mut self) -> VecDeque<Orphan> {
+        if self.unplugged || self.orphans.is_empty() {
+            return VecDeque::new();
+        }
+        // The end of a stall is only seen where there is a clock. Where none is left it is now.
+        let (now, has_clock) = (self.now, self.clocks > 0);
+        let is_over = |until: Instant| now.is_some_and(|now| until <= now);
+        let (waiting, released) = mem::take(&mut self.orphans)
+            .into_iter()
+            .partition(|it| has_clock && it.stalled_until.is_some_and(|until| !is_over(until)));
+        self.orphans = waiting;
+        released
+    }
+}
+
+/// A connection that was dropped while nothing moved. The far end does not know of it yet.
+#[derive(Debug)]
+struct Orphan {
+    outlet: Outlet,
+    now: Option<Instant>,
+    stalled_until: Option<Instant>,
+    has_waited: bool,
+}
+
+impl Orphan {
+    /// A system goes on delivering what a program has written before it closed. Here nobody is left
+    /// to wait for it, so it arrives at once.
+    fn go(mut self) {
+        let Some(now) = self.now else { return };
+        for (due, _) in &mut self.outlet.flight.pieces {
+            *due = now;
+        }
+        self.outlet.flight.ended = true;
+        self.outlet.deliver(now);
+        // The far end could not know that it talked to nobody.
+        if self.has_waited {
+            self.outlet.drain(now);
+        }
+    }
 }
 
 impl Simulator {
@@ -161,6 +221,9 @@ impl Simulator {
             unplugged: false,
             resets: 0,
             half_closes: 0,
+            now: None,
+            clocks: 0,
+            orphans: VecDeque::new(),
         })))
     }
 
@@ -175,24 +238,65 @@ impl Simulator {
         self.control().conditions = conditions;
     }
 
-    /// Pulls the cable: nothing moves any more, and nobody is told.
+    /// Pulls the cable: nothing moves any more, and nobody is told, not even of who leaves.
+    ///
+    /// Connections that end meanwhile, or whose server or client is dropped, are kept until the
+    /// cable is back, or the last clone of the simulator is dropped: the last 256 of them.
     pub fn unplug(&self) {
         self.control().unplugged = true;
     }
 
     /// Puts the cable back: what was on its way arrives.
     pub fn plug_in(&self) {
-        self.control().unplugged = false;
+        let released = {
+            let mut control = self.control();
+            control.unplugged = false;
+            control.released()
+        };
+        released.into_iter().for_each(Orphan::go);
     }
 
     /// Resets every connection that there is.
     pub fn reset_all(&self) {
-        self.control().resets += 1;
+        let lost = {
+            let mut control = self.control();
+            control.resets += 1;
+            mem::take(&mut control.orphans)
+        };
+        drop(lost);
     }
 
     /// Ends the direction from the simulated end to the far one, on every connection that there is.
     pub fn half_close_all(&self) {
         self.control().half_closes += 1;
+    }
+
+    /// Tells what time it is, and then what is to be known of the network.
+    fn look<T>(&self, now: Instant, look: impl FnOnce(&Control) -> T) -> T {
+        let (released, seen) = {
+            let mut control = self.control();
+            control.now = Some(now);
+            (control.released(), look(&control))
+        };
+        released.into_iter().for_each(Orphan::go);
+        seen
+    }
+
+    /// A pipe or a source is gone, and what a pipe may have left.
+    fn leave(&self, orphan: Option<Orphan>) {
+        let (released, lost) = {
+            let mut control = self.control();
+            control.clocks -= 1;
+            control.orphans.extend(orphan);
+            let released = control.released();
+            if let Some(kept) = control.orphans.back_mut() {
+                kept.has_waited = true;
+            }
+            let is_crowded = control.orphans.len() > ORPHANS;
+            (released, if is_crowded { control.orphans.pop_front() } else { None })
+        };
+        released.into_iter().for_each(Orphan::go);
+        drop(lost);
     }
 
     fn control(&self) -> MutexGuard<'_, Control> {
@@ -231,69 +335,15 @@ impl Random {
     }
 }
 
-/// Bytes on their way in one direction.
-#[derive(Debug, Default)]
-struct Flight {
-    pieces: VecDeque<(Instant, Vec<u8>)>,
-    bytes: usize,
-    /// When the last piece is due: the next one is not due before.
-    last_due: Option<Instant>,
-    /// When the wire has room for the next byte, where there is a bandwidth.
-    free: Option<Instant>,
-    /// Nothing comes after what is on its way.
-    ended: bool,
-}
-
-impl Flight {
-    fn room(&self) -> usize {
-        if self.ended { 0 } else { WINDOW.saturating_sub(self.bytes) }
-    }
-
-    fn take_off(&mut self, now: Instant, bytes: &[u8], weather: &Conditions, random: &mut Random) {
-        let mut due = now;
-        if weather.bandwidth > 0 {
-            let time = Duration::from_secs_f64(bytes.len() as f64 / weather.bandwidth as f64);
-            due = self.free.map_or(now, |free| free.max(now)) + time;
-            self.free = Some(due);
-        }
-        let jitter = weather.jitter.min(LONG).mul_f64(random.fraction());
-        due = after(due, weather.latency.min(LONG) + jitter);
-        let due = self.last_due.map_or(due, |last| last.max(due));
-        self.last_due = Some(due);
-        self.bytes += bytes.len();
-        self.pieces.push_back((due, bytes.to_vec()));
-    }
-
-    /// What has arrived, if anything.
-    fn landed(&mut self, now: Instant) -> Option<&mut Vec<u8>> {
-        let (due, bytes) = self.pieces.front_mut()?;
-        (*due <= now).then_some(bytes)
-    }
-
-    /// Forgets the first bytes of what has arrived.
-    fn unload(&mut self, count: usize) {
-        if let Some((_, bytes)) = self.pieces.front_mut() {
-            bytes.drain(..count);
-            self.bytes -= count;
-            if bytes.is_empty() {
-                self.pieces.pop_front();
-            }
-        }
-    }
-}
-
 /// A pipe through a bad network.
 #[derive(Debug)]
-pub(crate) struct SimulatedPipe<P: Pipe> {
-    pipe: P,
+pub(crate) struct SimulatedPipe {
     simulator: Simulator,
     random: Random,
-    outbound: Flight,
+    outlet: Outlet,
     inbound: Flight,
-    /// How reading, and how writing, has ended.
+    /// How reading has ended.
     read_error: Option<ErrorKind>,
-    write_error: Option<ErrorKind>,
-    is_shut: bool,
     /// The last time that is known.
     now: Option<Instant>,
     stalled_until: Option<Instant>,
@@ -307,18 +357,16 @@ pub(crate) struct SimulatedPipe<P: Pipe> {
     half_closes: u64,
 }
 
-impl<P: Pipe> SimulatedPipe<P> {
-    fn new(pipe: P, simulator: &Simulator) -> Self {
+impl SimulatedPipe {
+    fn new(pipe: Box<dyn Pipe>, simulator: &Simulator) -> Self {
         let mut control = simulator.control();
+        control.clocks += 1;
         Self {
-            pipe,
             simulator: simulator.clone(),
             random: Random(control.seed.next()),
-            outbound: Flight::default(),
+            outlet: Outlet::new(pipe),
             inbound: Flight::default(),
             read_error: None,
-            write_error: None,
-            is_shut: false,
             now: None,
             stalled_until: None,
             next_stall: None,
@@ -332,10 +380,9 @@ impl<P: Pipe> SimulatedPipe<P> {
 
     /// Lets time pass; tells the conditions, or nothing while nothing moves.
     fn advance(&mut self, now: Instant) -> io::Result<Option<Conditions>> {
-        let (weather, unplugged, resets, half_closes) = {
-            let control = self.simulator.control();
+        let (weather, unplugged, resets, half_closes) = self.simulator.look(now, |control| {
             (control.conditions, control.unplugged, control.resets, control.half_closes)
-        };
+        });
         if self.drawn_for.replace(weather) != Some(weather) {
             self.next_stall = self.random.arrival(now, weather.stall_every);
             self.next_reset = self.random.arrival(now, weather.reset_every);
@@ -347,8 +394,8 @@ impl<P: Pipe> SimulatedPipe<P> {
         if self.reset {
             return Err(ErrorKind::ConnectionReset.into());
         }
-        if std::mem::replace(&mut self.half_closes, half_closes) < half_closes {
-            self.outbound.ended = true;
+        if mem::replace(&mut self.half_closes, half_closes) < half_closes {
+            self.outlet.flight.ended = true;
         }
         if self.next_stall.is_some_and(|then| then <= now) {
             self.stalled_until = Some(after(now, weather.stall_for));
@@ -357,39 +404,17 @@ impl<P: Pipe> SimulatedPipe<P> {
         if unplugged || self.stalled_until.is_some_and(|until| now < until) {
             return Ok(None);
         }
-        self.deliver(now);
+        self.outlet.deliver(now);
         Ok(Some(weather))
-    }
-
-    /// Hands over to the pipe what is due.
-    fn deliver(&mut self, now: Instant) {
-        while let Some(bytes) = self.outbound.landed(now) {
-            match self.pipe.write(now, (bytes, &[])) {
-                Ok(0) => break,
-                Ok(count) => self.outbound.unload(count),
-                Err(error) => match error.kind() {
-                    ErrorKind::WouldBlock | ErrorKind::Interrupted => break,
-                    // Reading goes on: what the far end has said before may still come.
-                    kind => {
-                        self.write_error = Some(kind);
-                        self.outbound = Flight { ended: true, ..Flight::default() };
-                    }
-                },
-            }
-        }
-        if self.outbound.ended && self.outbound.pieces.is_empty() && !self.is_shut {
-            self.is_shut = true;
-            // It fails where the far end is gone already, and then reading finds out.
-            let _ = self.pipe.shut_down_writing(now);
-        }
     }
 
     /// Takes from the pipe what has come.
     fn collect(&mut self, now: Instant, weather: &Conditions) {
+        let Some(pipe) = &mut self.outlet.pipe else { return };
         let mut buffer = [0; 4096];
         while self.inbound.room() > 0 && self.read_error.is_none() {
             let room = self.inbound.room().min(buffer.len());
-            match self.pipe.read(now, &mut buffer[..room]) {
+            match pipe.read(now, &mut buffer[..room]) {
                 Ok(0) => self.inbound.ended = true,
                 Ok(count) => {
                     self.inbound.take_off(now, &buffer[..count], weather, &mut self.random);
@@ -411,7 +436,7 @@ impl<P: Pipe> SimulatedPipe<P> {
     }
 }
 
-impl<P: Pipe> Pipe for SimulatedPipe<P> {
+impl Pipe for SimulatedPipe {
     fn read(&mut self, now: Instant, buffer: &mut [u8]) -> io::Result<usize> {
         let Some(weather) = self.advance(now)? else { return Err(ErrorKind::WouldBlock.into()) };
         self.collect(now, &weather);
@@ -437,36 +462,36 @@ impl<P: Pipe> Pipe for SimulatedPipe<P> {
     fn write(&mut self, now: Instant, (first, second): (&[u8], &[u8])) -> io::Result<usize> {
         // While nothing moves, what is written still finds room, as in a socket's buffer.
         let weather = self.advance(now)?.unwrap_or_else(|| self.simulator.conditions());
-        if self.outbound.ended {
-            return Err(self.write_error.unwrap_or(ErrorKind::BrokenPipe).into());
+        if self.outlet.flight.ended {
+            return Err(self.outlet.error.unwrap_or(ErrorKind::BrokenPipe).into());
         }
         let bytes = if first.is_empty() { second } else { first };
-        let len = bytes.len().min(self.outbound.room());
+        let len = bytes.len().min(self.outlet.flight.room());
         if len == 0 {
             return Err(ErrorKind::WouldBlock.into());
         }
         let len = self.piece(&weather, len);
-        self.outbound.take_off(now, &bytes[..len], &weather, &mut self.random);
+        self.outlet.flight.take_off(now, &bytes[..len], &weather, &mut self.random);
         self.advance(now)?;
         Ok(len)
     }
 
     fn shut_down_writing(&mut self, now: Instant) -> io::Result<()> {
-        self.outbound.ended = true;
+        self.outlet.flight.ended = true;
         self.advance(now).map(drop)
     }
 }
 
-impl<P: Pipe> Drop for SimulatedPipe<P> {
-    /// A system goes on delivering what a program has written before it closed. Here nobody is left
-    /// to wait for it, so it arrives at once; after a reset it does not arrive at all.
+impl Drop for SimulatedPipe {
+    /// What is still to be delivered is: at once, or when something moves again. After a reset it
+    /// does not arrive at all.
     fn drop(&mut self) {
-        let Some(now) = self.now.filter(|_| !self.reset) else { return };
-        for (due, _) in &mut self.outbound.pieces {
-            *due = now;
-        }
-        self.outbound.ended = true;
-        self.deliver(now);
+        let outlet = mem::take(&mut self.outlet);
+        let now = self.now;
+        // By its own clock, which another's need not go with.
+        let stalled_until = self.stalled_until.filter(|until| now.is_some_and(|now| now < *until));
+        let orphan = Orphan { outlet, now, stalled_until, has_waited: false };
+        self.simulator.leave((!self.reset).then_some(orphan));
     }
 }
 
@@ -479,17 +504,25 @@ pub(crate) struct Simulated<S> {
 
 impl<S: Source> Simulated<S> {
     pub(crate) fn new(source: S, simulator: Simulator) -> Self {
+        simulator.control().clocks += 1;
         Self { source, simulator }
     }
 }
 
-impl<S: Source> Source for Simulated<S> {
-    type Pipe = SimulatedPipe<S::Pipe>;
+impl<S> Drop for Simulated<S> {
+    fn drop(&mut self) {
+        self.simulator.leave(None);
+    }
+}
+
+impl<S: Source + 'static> Source for Simulated<S> {
+    type Pipe = SimulatedPipe;
 
     fn next(&mut self, now: Instant) -> Option<Arrival<Self::Pipe>> {
+        self.simulator.look(now, |_| ());
         Some(match self.source.next(now)? {
             Arrival::Pipe(pipe, addr) => {
-                Arrival::Pipe(SimulatedPipe::new(pipe, &self.simulator), addr)
+                Arrival::Pipe(SimulatedPipe::new(Box::new(pipe), &self.simulator), addr)
             }
             Arrival::Failed(error) => Arrival::Failed(error),
             Arrival::Trouble(error) => Arrival::Trouble(error),
