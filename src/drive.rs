@@ -207,7 +207,7 @@ macro_rules! driving {
             pub fn shutdown(mut self, state: &mut S, within: std::time::Duration) -> bool {
                 let deadline = $crate::limits::after(std::time::Instant::now(), within);
                 let lost = self.endpoint.net.undelivered;
-                // Nobody can fetch from it any more, and a full one would keep ends from being told.
+                // Nobody can fetch from it any more, and a full one keeps ends from being told.
                 self.endpoint.drop_queue();
                 self.close();
                 loop {

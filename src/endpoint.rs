@@ -114,19 +114,22 @@ impl<S, P: Default> Endpoint<S, P> {
 
     pub(crate) fn pump_at(&mut self, now: Instant, state: &mut S) -> Activity {
         self.net.begin(now, &mut self.inbox);
+        let mut rest = self.net.goes_on().then(|| self.net.so_far());
         loop {
             if !self.net.has_no_news() {
                 self.tell(state);
             }
             if self.queue.as_ref().is_some_and(Queue::is_full) {
-                // The rest waits where it is, in the sockets too: that is what holds peers back. Next
-                // time it is somebody else's turn, lest who says most fills the queue alone.
+                // The rest waits where it is, in the sockets too: that is what holds peers back.
+                // Next time it is somebody else's turn, lest who says most fills the queue alone.
                 self.net.yield_turn(&mut self.inbox);
                 break self.net.beat();
             }
             match self.net.poll(&mut self.inbox) {
                 Polled::Payload(peer) => self.deliver_all(peer, state),
                 Polled::Event => {}
+                // That was the rest of a round, and nothing has come in it: here is a whole one.
+                Polled::Done if rest.take() == Some(self.net.so_far()) => self.net.next_round(),
                 Polled::Done => break self.net.judge(),
             }
         }

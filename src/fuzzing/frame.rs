@@ -339,7 +339,9 @@ impl Bench {
                     self.link(conn).close(reason);
                 }
                 Incoming::Undelivered { owner: Some(PeerId(conn)), bytes } => {
-                    assert!(self.link(conn).pipe.line().failing && bytes > 0, "lost for no reason");
+                    let link = self.link(conn);
+                    let broken = matches!(link.closed, Some(DisconnectReason::Protocol(_)));
+                    assert!(bytes > 0 && (broken || link.pipe.line().failing), "lost, and why?");
                 }
                 other => panic!("{other:?}"),
             }

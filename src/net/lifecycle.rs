@@ -284,6 +284,12 @@ impl<P: Default> Net<P> {
         self.beat();
     }
 
+    /// Ends a round, and begins another one in the same pump.
+    pub(crate) fn next_round(&mut self) {
+        self.judge();
+        self.round = Some(self.now);
+    }
+
     /// A pause is over in which no greeting could be heard: who waits for one gets another chance.
     pub(super) fn forgive_greetings(&mut self) {
         let mut next = self.peers.first();

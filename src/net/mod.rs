@@ -75,6 +75,8 @@ pub(crate) struct Net<P> {
     /// When the round that is going on began, in which every peer is listened to once. A full queue
     /// of events, or a panic, makes it take more than one pump.
     round: Option<Instant>,
+    /// Whether this pump follows one that was cut short, and goes on with its round.
+    goes_on: bool,
     /// Whether the last pump did not come to its end, because a handler has panicked.
     is_cut_short: bool,
     tracer: Option<Tracer>,
@@ -150,6 +152,7 @@ impl<P: Default> Net<P> {
             pumped: None,
             resumed: None,
             round: None,
+            goes_on: false,
             is_cut_short: false,
             tracer: None,
             encoded: Vec::new(),
@@ -223,7 +226,8 @@ impl<P: Default> Net<P> {
         }
         // What was said in a pump that was cut short is not to wait for one that is not: whoever
         // makes a handler panic time after time would keep everybody else from hearing anything.
-        if std::mem::replace(&mut self.is_cut_short, true) {
+        self.goes_on = std::mem::replace(&mut self.is_cut_short, true);
+        if self.goes_on {
             if let Some(wire) = self.newcomer.take() {
                 self.close_conn(wire, Close::Now);
             }
@@ -293,15 +297,29 @@ impl<P: Default> Net<P> {
         }
     }
 
+    /// Whether this pump goes on with the round of one that was cut short: then it does not come by
+    /// who has had a turn there, whoever the panic was about included.
+    pub(crate) fn goes_on(&self) -> bool {
+        self.goes_on
+    }
+
+    /// What this pump has done so far.
+    pub(crate) fn so_far(&mut self) -> Activity {
+        for transport in self.links.iter_mut().filter_map(|link| link.transport.as_mut()) {
+            let traffic = transport.take_traffic();
+            self.activity.bytes_read += traffic.read;
+            self.activity.bytes_written += traffic.written;
+        }
+        self.activity
+    }
+
     /// Ends a pump: writes what was sent, counts, forgets transports that are done.
     pub(crate) fn end(&mut self, inbox: &mut Inbox) -> Activity {
         self.is_cut_short = false;
         self.write(Flush::AtEnd);
+        self.so_far();
         for (at, link) in self.links.iter_mut().enumerate() {
             let Some(transport) = &mut link.transport else { continue };
-            let traffic = transport.take_traffic();
-            self.activity.bytes_read += traffic.read;
-            self.activity.bytes_written += traffic.written;
             if transport.is_done() {
                 link.transport = None;
                 // A pump that was cut short may have left this transport's bytes in the inbox.

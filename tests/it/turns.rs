@@ -1,5 +1,5 @@
-//! Turns: who is listened to in which pump, and who is told first, where a queue is full or handlers
-//! panic.
+//! Turns: who is listened to in which pump, and who is told first, where a queue is full or
+//! handlers panic.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};

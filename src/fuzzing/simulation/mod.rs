@@ -629,8 +629,8 @@ impl Game {
             }
             let due = self.server.next_timeout().unwrap_or(Duration::from_secs(1));
             let due = self.watch.pumped_at + due.min(Duration::from_millis(900));
-            // What is due at once is due a little later here: a link that is quiet is looked at once
-            // a millisecond, and the canary is not to wait for it too long.
+            // What is due at once is due a little later here: a link that is quiet is looked at
+            // once a millisecond, and the canary is not to wait for it too long.
             self.now = if due > self.now { due } else { self.now + Duration::from_micros(200) };
             self.pump_all();
         }

@@ -55,7 +55,7 @@ pub(crate) struct Streams<S: Source> {
     stage: Stage,
     /// The link whose turn it is; its bytes are in the inbox.
     turn: Option<Turn>,
-    /// Whether somebody's turn in this round has ended before all frames that are here were handled.
+    /// Whether somebody's turn in this round has ended before all frames here were handled.
     has_more: bool,
     /// Which slot is first in this pump; between two, from which on the next is looked for.
     start: usize,
