@@ -85,12 +85,11 @@ impl Outgoing {
     /// [`Message::typed`] reads it again. `()`, `struct Ping;` and `None` are a message without
     /// fields.
     ///
-    /// The bytes are those of [`msg!`](crate::msg), with two exceptions, for serde does not say more
-    /// of these types:
+    /// The bytes are those of [`msg!`](crate::msg), with two exceptions:
     ///
-    /// * `Vec<u8>`, `[u8; N]` and `&[u8]` are an array of integers. `Vec<u8>` and `[u8; N]` are
-    ///   read from that and from bytes, by `typed` and by [`get`](Message::get); a `&[u8]` is read
-    ///   from bytes only. The crate `serde_bytes` makes a field bytes.
+    /// * `Vec<u8>`, `[u8; N]` and `&[u8]` are an array of integers, as serde has them. `Vec<u8>`
+    ///   and `[u8; N]` are read from that and from bytes, by `typed` and by [`get`](Message::get);
+    ///   a `&[u8]` is read from bytes only. The crate `serde_bytes` makes a field bytes.
     /// * `i128` and `u128` are 16 bytes, which only `typed` reads as integers; and `typed` reads a
     ///   negative integer as a huge `u128`. Take 64 bits where you can.
     ///
