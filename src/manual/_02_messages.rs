@@ -173,7 +173,9 @@
 //!
 //! With the feature `serde` (`cargo add hexapod --features serde`), a struct that derives
 //! `Serialize` and `Deserialize` can be all the fields of a message. The bytes are those that
-//! [`msg!`](crate::msg) would make, so the other end need not know.
+//! [`msg!`](crate::msg) would make, so the other end need not know. There are two exceptions: a
+//! `Vec<u8>` or `[u8; N]` is written as an array of integers, unless the crate `serde_bytes` makes
+//! it bytes; and `i128` and `u128` as 16 bytes, so take 64 bits where others listen.
 //!
 //! ```
 //! # #[cfg(feature = "serde")] {
@@ -210,6 +212,10 @@
 //! ]);
 //! # }
 //! ```
+//!
+//! A map with texts as keys will do as well, and so will an enum: `Jump { height: 3 }` is the one
+//! field `"Jump"`, with a map in it. `struct Ping;` is a message without fields. `"action"` is
+//! never one of the fields, and a struct with a field of that name cannot be sent.
 //!
 //! Each such message takes memory from the heap, which `get` does not: for what is sent a thousand
 //! times a second, read fields.

@@ -256,6 +256,13 @@ impl<'v> MapRef<'v> {
     pub fn iter(self) -> impl ExactSizeIterator<Item = (ValueRef<'v>, ValueRef<'v>)> {
         Pairs { reader: Reader::new(self.bytes, 0), left: self.len }
     }
+
+    /// The bytes of key and value of each pair, in the order of the wire: for another decoder.
+    #[cfg(feature = "serde")]
+    pub(crate) fn encoded_pairs(self) -> impl Iterator<Item = (&'v [u8], &'v [u8])> {
+        let mut reader = Reader::new(self.bytes, 0);
+        (0..self.len).map_while(move |_| Some((reader.value_bytes()?, reader.value_bytes()?)))
+    }
 }
 
 /// The values of an array.

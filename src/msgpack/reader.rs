@@ -140,6 +140,14 @@ impl<'a> Reader<'a> {
         Some(())
     }
 
+    /// Passes over the next whole value, which is known to be well-formed, and gives its bytes.
+    #[cfg(feature = "serde")]
+    pub(crate) fn value_bytes(&mut self) -> Option<&'a [u8]> {
+        let from = self.rest;
+        self.skip(1)?;
+        from.get(..from.len().checked_sub(self.rest.len())?)
+    }
+
     #[inline]
     fn take(&mut self, len: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(len)?;
