@@ -61,8 +61,9 @@ pub struct Config {
     pub max_elements: usize,
     /// How many peers a server has at most, over all listeners. Default: 256.
     ///
-    /// One more is closed at once. Each peer takes a file descriptor, and as many again may be
-    /// taken for at most `flush_timeout` by connections that are being closed.
+    /// One more is closed at once. Each peer takes a file descriptor, and as many again, and 32
+    /// more, may be taken for each listener by connections that are being closed, for at most
+    /// `flush_timeout`.
     pub max_peers: usize,
     /// How many peers may come from one IP address. Default: 64.
     ///

@@ -47,11 +47,11 @@
 //! | --- | --- | --- |
 //! | `bool` | a bool | a bool |
 //! | `u8` … `i128`, `usize` | an integer | an integer that fits, never a float |
-//! | `f32` | a float of 32 bits | any number, rounded |
+//! | `f32` | a float of 32 bits | any number, rounded; one beyond its range is an infinity |
 //! | `f64` | a float of 64 bits | any number |
 //! | `&str`, `String` | a text | a text |
 //! | `&[u8]`, `Vec<u8>` | bytes | bytes; `Vec<u8>` an array of small integers too |
-//! | `Vec<T>`, `[T; N]` | an array | an array, of that length |
+//! | `Vec<T>`, `[T; N]` | an array; bytes where `T` is `u8` | an array, of that length |
 //! | tuples up to 8 | an array | an array of that length |
 //! | `HashMap`, `BTreeMap` | a map | a map |
 //! | `Option<T>` | the value, or nil | the value, nil, or a field that is missing |
@@ -146,8 +146,8 @@
 //!         let map: MapRef<'_> = value.get()?;
 //!         let field = |key| map.get(key).unwrap_or(ValueRef::Nil);
 //!         Ok(Self {
-//!             at: field("at").get()?,
-//!             colour: field("colour").get()?,
+//!             at: field("at").get().map_err(|error| error.at_key("at"))?,
+//!             colour: field("colour").get().map_err(|error| error.at_key("colour"))?,
 //!             shield: field("shield").get::<Option<u32>>()?.unwrap_or(0),
 //!         })
 //!     }

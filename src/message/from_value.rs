@@ -24,7 +24,7 @@ use crate::value::{Timestamp, Value};
 /// | --- | --- |
 /// | `bool` | a bool |
 /// | every integer type | an integer that fits; never a float |
-/// | `f64`, `f32` | a float or an integer; `f32` rounds |
+/// | `f64`, `f32` | a float or an integer, rounded to what the type can hold |
 /// | `&str`, `String` | a text |
 /// | `&[u8]`, `Vec<u8>` | bytes; `Vec<u8>` also an array of integers |
 /// | `Option<T>` | nil, a missing field, or what `T` accepts |

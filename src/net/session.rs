@@ -3,7 +3,7 @@
 //! ```text
 //! server                                          client
 //!   ── {"action": "connected", "hexapod": {…}} ──>   the greeting, the first frame of all
-//!   <── {"action": "$hello", …} ──                    the client's very first frame
+//!   <── {"action": "$hello", …} ──                    the client's very first message
 //!   <── {"action": "$ping", "n": 7} ──>               answered by {"action": "$pong", "n": 7}
 //!   <── {"action": "$bye", "code": "kicked", "text": "…"} ──>    the last frame before a close
 //! ```
