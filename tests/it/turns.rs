@@ -213,10 +213,12 @@ fn next_timeout_knows_of_what_was_not_delivered() {
     server.send_to(id, msg!("much", text: "x".repeat(300_000)));
     server.kick(id, "");
     // Sleeps exactly as long as it may.
-    while let Some(nap) = server.next_timeout() {
+    for _ in 0..1000 {
+        let Some(nap) = server.next_timeout() else { break };
         now += nap;
         server.pump_at(now, &mut log);
     }
+    assert_eq!(server.next_timeout(), None, "it has an end");
     assert_eq!(log.len(), 1, "nothing will be, it says: {log:?}");
     drop(deaf);
 }
