@@ -51,9 +51,9 @@ fn who_is_kicked_at_the_door_hears_why_however_many_come_at_once() {
     });
     server.on_error(|log, fault| log.push(fault.to_string()));
     let mut streams: Vec<_> = (0..10).map(|_| network.stream(addr)).collect();
-    let mut log = Log::new();
-    server.pump(&mut log);
-    server.pump(&mut log);
+    let (mut log, now) = (Log::new(), Instant::now());
+    server.pump_at(now, &mut log);
+    server.pump_at(now + FRAME, &mut log);
     let told = streams.iter_mut().filter_map(|stream| {
         let mut heard = Vec::new();
         stream.read_some(&mut heard).ok()?;
@@ -130,8 +130,6 @@ fn a_shutdown_under_a_full_queue_tells_what_was_not_delivered() {
     assert_eq!(log.len(), 1, "{log:?}");
 }
 
-/// The twin of `found::a_full_queue_holds_back_flooders_and_kills_nobody`, for a long frame.
-
 #[test]
 fn a_reply_before_a_broken_frame_is_delivered_or_reported() {
     let (_, network) = memory();
@@ -143,14 +141,15 @@ fn a_reply_before_a_broken_frame_is_delivered_or_reported() {
         server.on("ask", |ctx, _| ctx.send(msg!("answer")));
         server.on_error(|log, fault| log.push(fault.to_string()));
         let (mut stream, mut log) = (network.stream(addr), Log::new());
-        server.pump(&mut log);
+        let now = Instant::now();
+        server.pump_at(now, &mut log);
         if hexapod {
             stream.say(&hello());
         }
         stream.say(&frame(msg!("ask").to_bytes().expect("good")));
         stream.say(broken);
-        server.pump(&mut log);
-        server.pump(&mut log);
+        server.pump_at(now + FRAME, &mut log);
+        server.pump_at(now + 2 * FRAME, &mut log);
         let mut heard = Vec::new();
         let _ = stream.read_some(&mut heard);
         seen.push((String::from_utf8_lossy(&heard).contains("answer"), log));
@@ -169,11 +168,12 @@ fn each_message_that_is_too_long_is_told() {
         if !plain {
             stream.say(&hello());
         }
-        server.pump(&mut log);
+        let now = Instant::now();
+        server.pump_at(now, &mut log);
         let id = server.peers().next().expect("it").id();
         server.send_to(id, msg!("map", text: "x".repeat(2 << 20)));
         server.send_to(id, msg!("inventory", text: "x".repeat(2 << 20)));
-        server.pump(&mut log);
+        server.pump_at(now + FRAME, &mut log);
         seen.push((log.len(), server.faults().send));
     }
     assert_eq!(seen, [(2, 2), (2, 2)]);

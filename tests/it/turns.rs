@@ -16,6 +16,7 @@ fn memory() -> Network {
     Network::Memory(MemoryNetwork::new())
 }
 
+/// A well-behaved peer says one short thing. Every pump has room for sixteen events.
 #[test]
 fn a_flooder_does_not_take_pump_after_pump_from_the_others_under_a_queue() {
     let network = memory();
@@ -44,6 +45,7 @@ fn a_flooder_does_not_take_pump_after_pump_from_the_others_under_a_queue() {
     assert!(longest <= 50, "{longest} pumps until it was heard");
 }
 
+/// The twin of `found::a_full_queue_holds_back_flooders_and_kills_nobody`, for a long frame.
 #[test]
 fn a_full_queue_kills_nobody_in_the_middle_of_a_frame() {
     let network = memory();
@@ -80,6 +82,7 @@ fn a_full_queue_kills_nobody_in_the_middle_of_a_frame() {
     assert!(came && log.is_empty(), "{came} {log:?} {said}");
 }
 
+/// The same where the game takes one event a pump, and there are only two flooders.
 #[test]
 fn two_flooders_and_a_slow_game_kill_nobody_in_the_middle_of_a_frame() {
     let network = memory();
@@ -109,7 +112,6 @@ fn two_flooders_and_a_slow_game_kill_nobody_in_the_middle_of_a_frame() {
 }
 
 /// A handler that panics for each message of one peer, and a long frame of another.
-
 #[test]
 fn panics_kill_nobody_in_the_middle_of_a_frame() {
     let network = memory();
@@ -138,8 +140,6 @@ fn panics_kill_nobody_in_the_middle_of_a_frame() {
     assert_eq!(log, ["long"], "{said}");
 }
 
-/// A well-behaved peer says one short thing. Every pump has room for sixteen events.
-
 #[test]
 fn faults_are_told_before_the_next_message() {
     let network = memory();
@@ -162,7 +162,7 @@ fn everybody_who_is_turned_away_in_a_pump_is_told() {
     server.on_error(|told, _| *told += 1);
     let _streams: Vec<_> = (0..400).map(|_| network.stream(addr)).collect();
     let mut told = 0;
-    server.pump(&mut told);
+    server.pump_at(Instant::now(), &mut told);
     assert_eq!(told, 400);
 }
 
@@ -181,13 +181,15 @@ fn a_panic_of_the_tracer_loses_no_event() {
                 _ => false,
             };
             if now && std::mem::take(&mut once) {
-                panic!("standard output is closed, say");
+                // As where standard output is closed, say.
+                std::panic::resume_unwind(Box::new(()));
             }
         });
         let (mut stream, mut log) = (network.stream(addr), Log::new());
-        let mut heard = Vec::new();
+        let (mut heard, mut now) = (Vec::new(), Instant::now());
         for n in 0..10 {
-            let _ = catch_unwind(AssertUnwindSafe(|| server.pump(&mut log)));
+            now += FRAME;
+            let _ = catch_unwind(AssertUnwindSafe(|| server.pump_at(now, &mut log)));
             let _ = stream.read_some(&mut heard);
             if n == 5 {
                 stream.shut_down_writing();
