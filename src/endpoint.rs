@@ -105,7 +105,12 @@ impl<S, P: Default> Endpoint<S, P> {
     }
 
     pub(crate) fn next_timeout(&self) -> Option<Duration> {
-        self.net.next_timeout(!self.queue.as_ref().is_some_and(Queue::is_full))
+        self.net.next_timeout(!self.is_full())
+    }
+
+    /// Whether there is a queue of events without room: then nothing is read.
+    fn is_full(&self) -> bool {
+        self.queue.as_ref().is_some_and(Queue::is_full)
     }
 
     pub(crate) fn drop_queue(&mut self) {
@@ -113,13 +118,13 @@ impl<S, P: Default> Endpoint<S, P> {
     }
 
     pub(crate) fn pump_at(&mut self, now: Instant, state: &mut S) -> Activity {
-        self.net.begin(now, &mut self.inbox);
-        let mut rest = self.net.goes_on().then(|| self.net.so_far());
+        let goes_on = self.net.begin(now, &mut self.inbox);
+        let mut rest = goes_on.then(|| self.net.so_far());
         loop {
             if !self.net.has_no_news() {
                 self.tell(state);
             }
-            if self.queue.as_ref().is_some_and(Queue::is_full) {
+            if self.is_full() {
                 // The rest waits where it is, in the sockets too: that is what holds peers back.
                 // Next time it is somebody else's turn, lest who says most fills the queue alone.
                 self.net.yield_turn(&mut self.inbox);
@@ -129,7 +134,9 @@ impl<S, P: Default> Endpoint<S, P> {
                 Polled::Payload(peer) => self.deliver_all(peer, state),
                 Polled::Event => {}
                 // That was the rest of a round, and nothing has come in it: here is a whole one.
-                Polled::Done if rest.take() == Some(self.net.so_far()) => self.net.next_round(),
+                Polled::Done if rest.take().is_some_and(|then| then == self.net.so_far()) => {
+                    self.net.next_round();
+                }
                 Polled::Done => break self.net.judge(),
             }
         }
@@ -143,8 +150,7 @@ impl<S, P: Default> Endpoint<S, P> {
         let (codec, limits) = (dialect.codec(), self.net.config.limits());
         loop {
             self.deliver(peer, codec, limits, state);
-            let is_full = self.queue.as_ref().is_some_and(Queue::is_full);
-            if is_full || !self.net.next_payload(&mut self.inbox) {
+            if self.is_full() || !self.net.next_payload(&mut self.inbox) {
                 break;
             }
         }

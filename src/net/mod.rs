@@ -75,8 +75,6 @@ pub(crate) struct Net<P> {
     /// When the round that is going on began, in which every peer is listened to once. A full queue
     /// of events, or a panic, makes it take more than one pump.
     round: Option<Instant>,
-    /// Whether this pump follows one that was cut short, and goes on with its round.
-    goes_on: bool,
     /// Whether the last pump did not come to its end, because a handler has panicked.
     is_cut_short: bool,
     tracer: Option<Tracer>,
@@ -152,7 +150,6 @@ impl<P: Default> Net<P> {
             pumped: None,
             resumed: None,
             round: None,
-            goes_on: false,
             is_cut_short: false,
             tracer: None,
             encoded: Vec::new(),
@@ -212,7 +209,9 @@ impl<P: Default> Net<P> {
         self.peers.is_empty() && self.links.iter().all(|link| link.transport.is_none())
     }
 
-    pub(crate) fn begin(&mut self, now: Instant, inbox: &mut Inbox) {
+    /// Begins a pump. Tells whether it goes on with the round of one that was cut short: then it
+    /// does not come by who has had a turn there, whoever the panic was about included.
+    pub(crate) fn begin(&mut self, now: Instant, inbox: &mut Inbox) -> bool {
         self.now = now;
         self.begun.get_or_insert(now);
         self.round.get_or_insert(now);
@@ -226,8 +225,8 @@ impl<P: Default> Net<P> {
         }
         // What was said in a pump that was cut short is not to wait for one that is not: whoever
         // makes a handler panic time after time would keep everybody else from hearing anything.
-        self.goes_on = std::mem::replace(&mut self.is_cut_short, true);
-        if self.goes_on {
+        let goes_on = std::mem::replace(&mut self.is_cut_short, true);
+        if goes_on {
             if let Some(wire) = self.newcomer.take() {
                 self.close_conn(wire, Close::Now);
             }
@@ -235,6 +234,7 @@ impl<P: Default> Net<P> {
             self.beat();
             self.write(Flush::AtEnd);
         }
+        goes_on
     }
 
     /// Goes on to the next payload of the peer whose turn it is, if it has come already and nothing
@@ -295,12 +295,6 @@ impl<P: Default> Net<P> {
         if let Some(transport) = transport {
             transport.yield_turn(inbox);
         }
-    }
-
-    /// Whether this pump goes on with the round of one that was cut short: then it does not come by
-    /// who has had a turn there, whoever the panic was about included.
-    pub(crate) fn goes_on(&self) -> bool {
-        self.goes_on
     }
 
     /// What this pump has done so far.

@@ -2,18 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use hexapod::{Config, MemoryNetwork, msg};
+use hexapod::{Config, msg};
 
-use crate::harness::{Network, frame, hello};
+use crate::harness::{frame, hello, memory};
 
 type Log = Vec<String>;
 
 const FRAME: Duration = Duration::from_millis(16);
-
-fn memory() -> (MemoryNetwork, Network) {
-    let network = MemoryNetwork::new();
-    (network.clone(), Network::Memory(network))
-}
 
 #[test]
 fn who_is_turned_away_in_a_crowd_is_told() {

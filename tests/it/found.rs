@@ -12,25 +12,15 @@ use hexapod::{
     Client, Conditions, Config, Dialect, Event, Handlers, MemoryNetwork, Server, Simulator, msg,
 };
 
-use crate::harness::{Network, frame, until};
+use crate::harness::{Network, frame, hello, memory, until};
 
 type Log = Vec<String>;
 
 const FRAME: Duration = Duration::from_millis(16);
 
-fn memory() -> (MemoryNetwork, Network) {
-    let network = MemoryNetwork::new();
-    (network.clone(), Network::Memory(network))
-}
-
 fn logging<P: Default>(server: &mut Server<Log, P>) {
     server.on_disconnect(|ctx, reason| ctx.state.push(reason.to_string()));
     server.on_error(|log, fault| log.push(fault.to_string()));
-}
-
-fn hello() -> Vec<u8> {
-    let hello = msg!("$hello", wire: 1, game: "", version: "", max_frame: 1 << 20);
-    frame(hello.to_bytes().expect("good"))
 }
 
 /// A full queue of events leaves unread bytes in the inbox; another connection must not get them.

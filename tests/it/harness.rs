@@ -122,6 +122,12 @@ impl Stream {
     }
 }
 
+/// A network in memory, which a test may also ask for more than an address.
+pub(crate) fn memory() -> (MemoryNetwork, Network) {
+    let network = MemoryNetwork::new();
+    (network.clone(), Network::Memory(network))
+}
+
 /// What a client of this library says first.
 pub(crate) fn hello() -> Vec<u8> {
     let hello = hexapod::msg!("$hello", wire: 1, game: "", version: "", max_frame: 1 << 20);

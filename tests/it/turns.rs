@@ -4,22 +4,18 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use hexapod::{Config, MemoryNetwork, Step, msg};
+use hexapod::{Config, Step, msg};
 
-use crate::harness::{Network, frame, hello};
+use crate::harness::{frame, hello, memory};
 
 type Log = Vec<String>;
 
 const FRAME: Duration = Duration::from_millis(16);
 
-fn memory() -> Network {
-    Network::Memory(MemoryNetwork::new())
-}
-
 /// A well-behaved peer says one short thing. Every pump has room for sixteen events.
 #[test]
 fn a_flooder_does_not_take_pump_after_pump_from_the_others_under_a_queue() {
-    let network = memory();
+    let (_, network) = memory();
     let (mut server, addr) = network.server::<(), ()>(Config::new());
     server.queue_events(16);
     let flood = frame(b"\x81\xa6action\xa1f").repeat(1024);
@@ -48,7 +44,7 @@ fn a_flooder_does_not_take_pump_after_pump_from_the_others_under_a_queue() {
 /// The twin of `found::a_full_queue_holds_back_flooders_and_kills_nobody`, for a long frame.
 #[test]
 fn a_full_queue_kills_nobody_in_the_middle_of_a_frame() {
-    let network = memory();
+    let (_, network) = memory();
     let (mut server, addr) = network.server::<Log, ()>(Config::new());
     server.on_disconnect(|ctx, reason| ctx.state.push(reason.to_string()));
     server.queue_events(16);
@@ -85,7 +81,7 @@ fn a_full_queue_kills_nobody_in_the_middle_of_a_frame() {
 /// The same where the game takes one event a pump, and there are only two flooders.
 #[test]
 fn two_flooders_and_a_slow_game_kill_nobody_in_the_middle_of_a_frame() {
-    let network = memory();
+    let (_, network) = memory();
     let (mut server, addr) = network.server::<Log, ()>(Config::new());
     server.on_disconnect(|ctx, reason| ctx.state.push(reason.to_string()));
     server.queue_events(1);
@@ -114,7 +110,7 @@ fn two_flooders_and_a_slow_game_kill_nobody_in_the_middle_of_a_frame() {
 /// A handler that panics for each message of one peer, and a long frame of another.
 #[test]
 fn panics_kill_nobody_in_the_middle_of_a_frame() {
-    let network = memory();
+    let (_, network) = memory();
     let (mut server, addr) = network.server::<Log, ()>(Config::new());
     server.on_disconnect(|ctx, reason| ctx.state.push(reason.to_string()));
     server.on("f", |_, _| std::panic::resume_unwind(Box::new(())));
@@ -142,7 +138,7 @@ fn panics_kill_nobody_in_the_middle_of_a_frame() {
 
 #[test]
 fn faults_are_told_before_the_next_message() {
-    let network = memory();
+    let (_, network) = memory();
     let (mut server, addr) = network.server::<Log, ()>(Config::new().max_peers(1));
     server.on("x", |ctx, _| ctx.state.push("message".to_owned()));
     server.on_error(|log, _| log.push("fault".to_owned()));
@@ -157,7 +153,7 @@ fn faults_are_told_before_the_next_message() {
 
 #[test]
 fn everybody_who_is_turned_away_in_a_pump_is_told() {
-    let network = memory();
+    let (_, network) = memory();
     let (mut server, addr) = network.server::<usize, ()>(Config::new().max_peers(0));
     server.on_error(|told, _| *told += 1);
     let _streams: Vec<_> = (0..400).map(|_| network.stream(addr)).collect();
@@ -169,7 +165,7 @@ fn everybody_who_is_turned_away_in_a_pump_is_told() {
 #[test]
 fn a_panic_of_the_tracer_loses_no_event() {
     for at_end in [false, true] {
-        let network = memory();
+        let (_, network) = memory();
         let (mut server, addr) = network.server::<Log, ()>(Config::new());
         server.on_connect(|ctx| ctx.state.push("up".to_owned()));
         server.on_disconnect(|ctx, _| ctx.state.push("down".to_owned()));
@@ -206,7 +202,7 @@ fn a_panic_of_the_tracer_loses_no_event() {
 
 #[test]
 fn next_timeout_knows_of_what_was_not_delivered() {
-    let network = memory();
+    let (_, network) = memory();
     let (mut server, addr) = network.server::<Log, ()>(Config::new());
     server.on_error(|log, fault| log.push(fault.to_string()));
     let (deaf, mut log, mut now) = (network.stream(addr), Log::new(), Instant::now());
@@ -227,7 +223,7 @@ fn next_timeout_knows_of_what_was_not_delivered() {
 
 #[test]
 fn who_sleeps_as_long_as_it_may_does_not_spin_under_a_full_queue() {
-    let network = memory();
+    let (_, network) = memory();
     let (mut server, addr) = network.server::<(), ()>(Config::new());
     server.queue_events(1);
     let mut stream = network.stream(addr);

@@ -32,13 +32,8 @@ pub(super) struct Closing {
 impl<S: Source> Streams<S> {
     /// Ends a link. If its far end was orderly, it is still sent what it was to have. One that has
     /// broken the rules is sent what the system takes now, and the rest is told to be lost.
-    pub(super) fn end(
-        &mut self,
-        now: Instant,
-        conn: Conn,
-        reason: DisconnectReason,
-    ) -> Option<Incoming> {
-        let link = self.links.get_mut(conn)?;
+    pub(super) fn end(&mut self, conn: Conn, reason: DisconnectReason) -> Option<Incoming> {
+        let link = self.links.get(conn)?;
         let owner = link.owner;
         match reason {
             DisconnectReason::Closed | DisconnectReason::CutOff { .. } => {
@@ -50,10 +45,7 @@ impl<S: Source> Streams<S> {
             }
             // Nothing passes any more, and that is what the reason says.
             DisconnectReason::Io(_) => self.drop_link(conn),
-            _ => {
-                self.traffic.written += link.write(now, &mut self.pool) as u64;
-                self.give_up(conn);
-            }
+            _ => self.write_and_give_up(conn),
         }
         Some(Incoming::Closed { owner, reason })
     }
@@ -79,11 +71,15 @@ impl<S: Source> Streams<S> {
             |end: &Closing| self.links.get(end.conn).is_none_or(|link| link.outbound.is_empty());
         let first = list.iter().position(is_told).unwrap_or(0);
         let first = list.remove(first);
-        // It may never have been written to.
-        if let (Some(link), Some(now)) = (self.links.get_mut(first.conn), self.clock.last) {
+        self.write_and_give_up(first.conn);
+    }
+
+    /// Drops a link that may never have been written to: what the system takes now is delivered.
+    fn write_and_give_up(&mut self, conn: Conn) {
+        if let (Some(link), Some(now)) = (self.links.get_mut(conn), self.clock.last) {
             self.traffic.written += link.write(now, &mut self.pool) as u64;
         }
-        self.give_up(first.conn);
+        self.give_up(conn);
     }
 
     /// Drops a closing link whether or not all was delivered.

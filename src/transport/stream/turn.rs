@@ -111,7 +111,7 @@ impl<S: Source> Streams<S> {
                     Ok(false) => unfinished = true,
                     Err(error) => {
                         let reason = DisconnectReason::Protocol(ProtocolError::Frame(error));
-                        return self.end_turn(now, inbox, reason);
+                        return self.end_turn(inbox, reason);
                     }
                 }
             }
@@ -121,7 +121,7 @@ impl<S: Source> Streams<S> {
                     (None, 0) => DisconnectReason::Closed,
                     (None, bytes) => DisconnectReason::CutOff { bytes },
                 };
-                return self.end_turn(now, inbox, reason);
+                return self.end_turn(inbox, reason);
             }
             if !unfinished || turn.dry || turn.bytes == 0 {
                 return self.pass_turn(now, inbox, unfinished);
@@ -160,18 +160,13 @@ impl<S: Source> Streams<S> {
         if now.saturating_duration_since(since) <= self.config.frame_timeout {
             return None;
         }
-        self.end(now, conn, DisconnectReason::Timeout(Timeout::Frame))
+        self.end(conn, DisconnectReason::Timeout(Timeout::Frame))
     }
 
     /// The turn of a link is over, and so is the link.
-    fn end_turn(
-        &mut self,
-        now: Instant,
-        inbox: &mut Inbox,
-        reason: DisconnectReason,
-    ) -> Option<Incoming> {
+    fn end_turn(&mut self, inbox: &mut Inbox, reason: DisconnectReason) -> Option<Incoming> {
         inbox.clear(&mut self.pool);
         let turn = self.turn.take()?;
-        self.end(now, turn.conn, reason)
+        self.end(turn.conn, reason)
     }
 }
